@@ -1,0 +1,57 @@
+# Run as a script when a test program is linked: writes one ctest entry for
+# each of its test cases. Catch2's own script does the same, but knows no tags,
+# so it could not tell the slow ones.
+#
+#   -D PROGRAM=file -D PREFIX=name -D LIST=out -D SANITIZE=.. -D SUPPRESSIONS=..
+
+# Two tests run side by side on two cores, so no thread may spin while it waits.
+set(environment "OMP_WAIT_POLICY=passive")
+if(SANITIZE MATCHES "thread")
+  # libgomp and oneDNN are not instrumented: what they order, TSan cannot see.
+  list(APPEND environment "OMP_NUM_THREADS=1"
+    "TSAN_OPTIONS=suppressions=${SUPPRESSIONS}/tsan.supp:second_deadlock_stack=1")
+elseif(SANITIZE)
+  list(APPEND environment
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+    "LSAN_OPTIONS=suppressions=${SUPPRESSIONS}/lsan.supp:print_suppressions=0"
+    "UBSAN_OPTIONS=print_stacktrace=1")
+endif()
+
+set(entries "")
+
+function(list_cases spec timeout labels)
+  # Catch2 2.13 exits with the number of tests, so a count is no failure.
+  execute_process(COMMAND "${PROGRAM}" --list-test-names-only "${spec}"
+    OUTPUT_VARIABLE names ERROR_VARIABLE errors RESULT_VARIABLE status)
+  if(NOT status MATCHES "^[0-9]+$" OR NOT errors STREQUAL "")
+    message(FATAL_ERROR "${PROGRAM} cannot list its tests: ${status} ${errors}")
+  endif()
+  # Brackets and semicolons mean something to a CMake list; hide them.
+  string(REPLACE "[" "<pd-open>" names "${names}")
+  string(REPLACE "]" "<pd-close>" names "${names}")
+  string(REPLACE ";" "<pd-semicolon>" names "${names}")
+  string(REPLACE "\n" ";" names "${names}")
+  foreach(name IN LISTS names)
+    if(name STREQUAL "")
+      continue()
+    endif()
+    string(REPLACE "<pd-open>" "[" name "${name}")
+    string(REPLACE "<pd-close>" "]" name "${name}")
+    string(REPLACE "<pd-semicolon>" ";" name "${name}")
+    # Catch2 reads a name as a pattern: a backslash keeps its characters.
+    string(REGEX REPLACE "([][,\\\\])" "\\\\\\1" pattern "${name}")
+    set(entry "[==[${PREFIX}: ${name}]==]")
+    string(APPEND entries
+      "add_test(${entry} [==[${PROGRAM}]==] [==[${pattern}]==])\n"
+      "set_tests_properties(${entry} PROPERTIES TIMEOUT ${timeout}"
+      " ${labels} ENVIRONMENT [==[${environment}]==])\n")
+  endforeach()
+  set(entries "${entries}" PARENT_SCOPE)
+endfunction()
+
+list_cases("~[slow]" 300 "")
+list_cases("[slow]~[.]" 1200 "LABELS slow")
+if(entries STREQUAL "")
+  message(FATAL_ERROR "${PROGRAM} holds no test case")
+endif()
+file(WRITE "${LIST}" "${entries}")

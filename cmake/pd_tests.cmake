@@ -1,0 +1,94 @@
+# pd_tests(): every folder under tests/ that holds *_test.cpp is one program.
+#
+# tests/engine/base becomes test_engine_base, linked to the layer of that name
+# and to PD_TEST_LINK_engine_base; a folder that mirrors no layer links
+# everything. All share one main and one library of tests/support. A test case
+# tagged [slow] gets ctest's label `slow` and a longer limit.
+
+function(pd_tests)
+  add_library(test_main OBJECT "${PROJECT_SOURCE_DIR}/tests/main.cpp")
+  target_link_libraries(test_main PRIVATE pd_flags Catch2::Catch2)
+  # Unoptimised: Catch2's runner is 20 000 lines and no test's time.
+  target_compile_options(test_main PRIVATE -O0)
+  pd_sources(support tests/support)
+  if(support)
+    add_library(test_support STATIC ${support})
+    target_link_libraries(test_support
+      PRIVATE pd_flags Catch2::Catch2 PUBLIC engine_base)
+    pd_test_definitions(test_support)
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/tests/*_test.cpp")
+  set(folders "")
+  foreach(source IN LISTS sources)
+    get_filename_component(folder "${source}" DIRECTORY)
+    list(APPEND folders "${folder}")
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  foreach(folder IN LISTS folders)
+    pd_test_folder("${folder}")
+  endforeach()
+  pd_script_tests()
+endfunction()
+
+function(pd_test_folder folder)
+  file(RELATIVE_PATH name "${PROJECT_SOURCE_DIR}/tests" "${folder}")
+  string(REPLACE "/" "_" name "${name}")
+  file(RELATIVE_PATH relative "${PROJECT_SOURCE_DIR}" "${folder}")
+  pd_sources(sources ${relative}) # helpers beside the tests too
+  add_executable(test_${name} ${sources})
+  set_target_properties(test_${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(test_${name}
+    PRIVATE pd_flags Catch2::Catch2 test_main)
+  if(TARGET test_support)
+    target_link_libraries(test_${name} PRIVATE test_support)
+  endif()
+  if(TARGET ${name})
+    target_link_libraries(test_${name} PRIVATE
+      ${PD_TEST_LINK_${name}} ${name})
+  elseif(TARGET tools_pd_engine)
+    target_link_libraries(test_${name} PRIVATE
+      tools_pd_engine ${PD_EVERYTHING})
+  endif()
+  pd_test_definitions(test_${name})
+  pd_discover_tests(test_${name})
+endfunction()
+
+function(pd_test_definitions target)
+  target_compile_definitions(${target} PRIVATE
+    "PD_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\""
+    "PD_BINARY_DIR=\"${PROJECT_BINARY_DIR}\"")
+endfunction()
+
+# One ctest entry a test case, listed by the program itself when it is linked.
+function(pd_discover_tests target)
+  set(list "${PROJECT_BINARY_DIR}/tests/${target}.cmake")
+  add_custom_command(TARGET ${target} POST_BUILD
+    BYPRODUCTS "${list}"
+    COMMAND "${CMAKE_COMMAND}" -D "PROGRAM=$<TARGET_FILE:${target}>"
+            -D "PREFIX=${target}" -D "LIST=${list}"
+            -D "SANITIZE=${PD_SANITIZE}"
+            -D "SUPPRESSIONS=${PROJECT_SOURCE_DIR}/cmake"
+            -P "${PROJECT_SOURCE_DIR}/cmake/pd_list_test_cases.cmake"
+    VERBATIM)
+  set(include "${PROJECT_BINARY_DIR}/tests/${target}_include.cmake")
+  file(WRITE "${include}" "if(EXISTS \"${list}\")
+  include(\"${list}\")
+else()
+  add_test(${target}_NOT_BUILT ${target}_NOT_BUILT)
+endif()
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${include}")
+endfunction()
+
+# The checks that are shell scripts: tests/*.sh.
+function(pd_script_tests)
+  file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*.sh")
+  foreach(script IN LISTS scripts)
+    get_filename_component(name "${script}" NAME_WE)
+    add_test(NAME ${name} COMMAND bash "${script}"
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS script)
+  endforeach()
+endfunction()

@@ -1,0 +1,27 @@
+#include "engine/base/clock.hpp"
+
+#include <chrono>
+#include <ctime>
+
+namespace pd {
+
+std::int64_t now_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(steady_clock::now().time_since_epoch())
+    .count();
+}
+
+double seconds_since(std::int64_t start_us) {
+  return static_cast<double>(now_us() - start_us) * 1e-6;
+}
+
+std::string timestamp() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  char text[32];
+  const auto size = std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
+  return {text, size};
+}
+
+} // namespace pd

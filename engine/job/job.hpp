@@ -1,0 +1,100 @@
+/// A job: what to train, on what, how. The typed form of a job file.
+///
+/// What each field means, its default, unit and range: job_keys.cpp, from
+/// which docs/job-file.md has its tables.
+
+#pragma once
+
+#include "engine/data/image_transform.hpp"
+#include "engine/graph/update.hpp"
+#include "engine/program/learning_rate.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pd {
+
+/// Exactly one of `name` and `file` is not empty.
+struct model_spec {
+  std::string name;
+  std::string file;
+  std::string weights; ///< empty: drawn from the seed
+  std::int64_t classes = 10;
+  image_extents image{28, 28, 1};
+};
+
+struct data_spec {
+  std::string dataset = "fashion-mnist";
+  std::string path; ///< empty: its usual place
+  std::int64_t microbatch = 16;
+  bool shuffle = true;
+  std::int64_t samples = 0; ///< synthetic only; 0: its own count
+  double mean = 0.5;        ///< idx only
+  double std = 0.5;         ///< idx only
+};
+
+struct train_spec {
+  std::int64_t epochs = 1;           ///< 0: evaluate only
+  std::int64_t max_microbatches = 0; ///< an epoch; 0: the whole
+  std::string evaluate = "epoch";    ///< epoch | end | never
+  std::int64_t print_every = 10;
+  double clip_norm = 0; ///< 0: none
+  double label_smoothing = 0;
+};
+
+struct optimizer_spec {
+  optimizer_settings rule;
+  /// `epochs` and `updates_per_epoch` are the trainer's to set.
+  learning_rate_policy rate;
+  bool scale_lr_by_replicas = true;
+};
+
+struct schedule_spec {
+  std::string name = "pipedream";
+  std::int64_t microbatches = 1;
+  std::string depth = "auto";
+};
+
+/// One [[stage]].
+struct stage_spec {
+  std::string until; ///< empty: the end of the graph
+  std::int64_t replicas = 1;
+};
+
+struct run_spec {
+  std::string device = "auto"; ///< cpu | auto
+  std::string workers = "threads";
+  std::string transport = "auto"; ///< local | auto
+  std::int64_t threads_per_worker = 0;
+  std::string precision = "f32"; ///< f32 | bf16
+};
+
+struct checkpoint_spec {
+  std::string directory;
+  std::string every = "epoch";
+  std::int64_t keep = 3;
+};
+
+struct inspect_spec {
+  std::string listen;
+};
+
+struct job {
+  std::string name; ///< empty in no job that was read: the file's name
+  std::int64_t seed = 1;
+  model_spec model;
+  data_spec data;
+  train_spec train;
+  optimizer_spec optimizer;
+  schedule_spec schedule;
+  std::vector<stage_spec> stages;
+  run_spec run;
+  checkpoint_spec checkpoint;
+  inspect_spec inspect;
+};
+
+/// True if every key of the one has the value it has in the other.
+[[nodiscard]] bool operator==(const job& a, const job& b);
+
+} // namespace pd

@@ -1,0 +1,302 @@
+#include "engine/job/job_file.hpp"
+
+#include "engine/base/text.hpp"
+#include "engine/job/job_keys.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+namespace pd {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where the value of a key was said: "job.toml:3", "--set". By full name; a
+/// stage's keys, of the last [[stage]].
+using places = std::map<std::string, std::string>;
+
+/// An override, taken apart.
+struct assignment {
+  std::string section;
+  std::string key;
+  std::string value;
+};
+
+// -- names -------------------------------------------------------------------
+
+/// What a person may have meant by a key that is not there: a key of the same
+/// section, or one of the same name in another.
+std::string suggest_key(const std::string& section, const std::string& name) {
+  std::vector<std::string> siblings;
+  for (const auto& each : job_keys()) {
+    if (each.name == name)
+      return " (did you mean '" + each.full_name() + "'?)";
+    if (each.section == section)
+      siblings.push_back(each.name);
+  }
+  return did_you_mean(name, siblings);
+}
+
+error unknown_key(const std::string& section, const std::string& name) {
+  const auto full = section.empty() ? name : section + "." + name;
+  return {errc::unknown_name,
+          full + ": unknown key" + suggest_key(section, name)};
+}
+
+result<void> check_section(const toml_section& at) {
+  auto names = job_sections();
+  const bool is_known = std::ranges::find(names, at.name) != names.end();
+  if (at.name == "stage" && !at.is_element)
+    return error{errc::bad_value, "[stage]: wanted [[stage]]"};
+  if (at.name == "stage" || at.name.empty())
+    return {};
+  if (is_known && at.is_element)
+    return error{errc::bad_value,
+                 "[[" + at.name + "]]: wanted [" + at.name + "]"};
+  if (is_known)
+    return {};
+  names.emplace_back("stage");
+  return error{errc::unknown_name, "[" + at.name + "]: unknown section"
+                                     + did_you_mean(at.name, names)};
+}
+
+// -- reading -----------------------------------------------------------------
+
+/// Makes a path absolute. What is empty stays so.
+void resolve(std::string& path, const fs::path& folder) {
+  if (!path.empty())
+    path = (folder / path).lexically_normal().string();
+}
+
+result<void> set(const std::string& section, const std::string& name,
+                 const toml_value& value, job& to, const fs::path& folder) {
+  const auto* key = find_job_key(section, name);
+  if (key == nullptr)
+    return unknown_key(section, name);
+  const auto stage = to.stages.empty() ? 0 : to.stages.size() - 1;
+  PD_CHECK(set_value(*key, value, to, stage));
+  if (key->is_path)
+    resolve(std::get<job_place<std::string>>(key->place)(to, stage), folder);
+  return {};
+}
+
+/// Reads one section, and remembers where its keys were said.
+class section_reader {
+public:
+  section_reader(std::string path, job& to, places& said)
+    : path_{std::move(path)}, to_{to}, said_{said} {
+    folder_ = fs::absolute(path_).parent_path();
+  }
+
+  result<void> read(const toml_section& from) {
+    const auto at = place_text(path_, from.line);
+    if (const auto known = check_section(from); !known)
+      return known.failure().within(at);
+    said_["[" + from.name + "]"] = at;
+    if (from.name == "stage")
+      PD_CHECK(add_stage(at));
+    for (const auto& each : from.entries)
+      PD_CHECK(read_entry(from.name, each));
+    return {};
+  }
+
+private:
+  result<void> add_stage(const std::string& at) {
+    if (!to_.stages.empty())
+      return error{errc::not_supported,
+                   at
+                     + ": [[stage]]: more than one stage is not supported by "
+                       "this version; wanted at most one"};
+    to_.stages.emplace_back();
+    return {};
+  }
+
+  result<void> read_entry(const std::string& section, const toml_entry& from) {
+    const auto at = place_text(path_, from.line);
+    const auto done = set(section, from.key, from.value, to_, folder_);
+    if (!done)
+      return done.failure().within(at);
+    said_[section + "." + from.key] = at;
+    return {};
+  }
+
+  std::string path_;
+  job& to_;
+  places& said_;
+  fs::path folder_;
+};
+
+// -- overrides ---------------------------------------------------------------
+
+result<assignment> split_override(const std::string& text) {
+  const auto equals = text.find('=');
+  const auto name = text.substr(0, equals);
+  if (equals == std::string::npos || name.empty())
+    return error{errc::bad_value,
+                 "--set " + text + ": wanted section.key=value"};
+  const auto dot = name.find('.');
+  const bool has_section = dot != std::string::npos;
+  return assignment{has_section ? name.substr(0, dot) : "",
+                    has_section ? name.substr(dot + 1) : name,
+                    text.substr(equals + 1)};
+}
+
+/// TOML, or the text as it stands.
+toml_value override_value(const assignment& from) {
+  const auto parsed = parse_toml("v = " + from.value, "--set");
+  const bool is_one =
+    parsed && parsed->size() == 1 && parsed->front().entries.size() == 1;
+  if (!is_one)
+    return from.value;
+  auto value = parsed->front().entries.front().value;
+  const auto* key = find_job_key(from.section, from.key);
+  const bool is_text = std::holds_alternative<std::string>(value);
+  if (key != nullptr && key->is_text() && !is_text)
+    return from.value; // a path or a name that looks like a number
+  return value;
+}
+
+result<void> apply_override(const std::string& text, job& to, places& said) {
+  PD_TRY(const auto what, split_override(text));
+  if (what.section == "stage")
+    return error{errc::bad_value,
+                 "--set " + text + ": [[stage]] is set in the file only"};
+  const auto done =
+    set(what.section, what.key, override_value(what), to, fs::current_path());
+  if (!done)
+    return done.failure().within("--set");
+  said[what.section + "." + what.key] = "--set";
+  return {};
+}
+
+// -- the whole ---------------------------------------------------------------
+
+/// Refuses what is understood but would not be carried out.
+result<void> check_carried_out(const job& j, const places& said) {
+  for (const auto& key : job_keys()) {
+    const auto at = said.find(key.section + "." + key.name);
+    if (key.refuse == nullptr || at == said.end())
+      continue;
+    const auto value = value_of(key, j);
+    if (value == default_of(key))
+      continue;
+    if (const auto why = key.refuse(j); !why.empty())
+      return error{errc::not_supported, at->second + ": " + key.full_name()
+                                          + ": " + why + "; wanted "
+                                          + print_toml(default_of(key))
+                                          + ", got " + brief_toml(value)};
+  }
+  return {};
+}
+
+/// Rules over more than one key: where to point, whether it is broken, what
+/// to say.
+struct rule {
+  const char* key;
+  bool (*is_broken)(const job&);
+  const char* message;
+};
+
+/// A run's folder has this name in its own.
+bool is_plain(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+/// The name of a file, without its ending, as that of a job.
+std::string job_name(const std::string& path) {
+  auto name = fs::path{path}.stem().string();
+  for (auto& each : name)
+    if (!is_plain({each}))
+      each = '_';
+  return name.empty() ? "job" : name;
+}
+
+constexpr rule rules[]{
+  {".name", [](const job& j) { return !is_plain(j.name); },
+   "name: wanted letters, digits, '.', '_' and '-'"},
+  {"model.name",
+   [](const job& j) { return j.model.name.empty() && j.model.file.empty(); },
+   "model: wanted a name or a file, got neither"},
+  {"model.file",
+   [](const job& j) { return !j.model.name.empty() && !j.model.file.empty(); },
+   "model: wanted a name or a file, got both"},
+  {"data.dataset",
+   [](const job& j) { return j.data.dataset == "idx" && j.data.path.empty(); },
+   "data.path: wanted the folder of the idx files, got nothing"},
+  {"optimizer.nesterov",
+   [](const job& j) {
+     const auto& rule = j.optimizer.rule;
+     return rule.nesterov && (rule.momentum == 0 || rule.dampening != 0);
+   },
+   "optimizer.nesterov: wanted momentum above 0 and dampening 0"},
+};
+
+result<void> check_rules(const job& j, const places& said,
+                         const std::string& path) {
+  for (const auto& each : rules) {
+    if (!each.is_broken(j))
+      continue;
+    const auto at = said.find(each.key);
+    return error{errc::bad_value,
+                 (at == said.end() ? path : at->second) + ": " + each.message};
+  }
+  return {};
+}
+
+void print_section(const std::string& heading, const std::string& section,
+                   const job& from, std::size_t stage, std::string& to) {
+  if (!heading.empty())
+    to += "\n" + heading + "\n";
+  for (const auto& each : job_keys())
+    if (each.section == section)
+      to += each.name + " = " + print_toml(value_of(each, from, stage)) + "\n";
+}
+
+void print_stages(const job& from, std::string& to) {
+  for (std::size_t i = 0; i < from.stages.size(); ++i)
+    print_section("[[stage]]", "stage", from, i, to);
+}
+
+} // namespace
+
+result<job> load_job(const std::string& path,
+                     std::span<const std::string> overrides) {
+  PD_TRY(const auto text, read_text_file(path));
+  return parse_job(text, path, overrides);
+}
+
+result<job> parse_job(std::string_view text, const std::string& path,
+                      std::span<const std::string> overrides) {
+  PD_TRY(const auto document, parse_toml(text, path));
+  job made;
+  places said;
+  section_reader reader{path, made, said};
+  for (const auto& each : document)
+    PD_CHECK(reader.read(each));
+  for (const auto& each : overrides)
+    PD_CHECK(apply_override(each, made, said));
+  PD_CHECK(check_rules(made, said, path));
+  PD_CHECK(check_carried_out(made, said));
+  if (made.name.empty())
+    made.name = job_name(path);
+  return made;
+}
+
+std::string print_job(const job& from) {
+  std::string text;
+  print_section("", "", from, 0, text);
+  for (const auto& each : job_sections()) {
+    print_section("[" + each + "]", each, from, 0, text);
+    if (each == "schedule")
+      print_stages(from, text);
+  }
+  return text;
+}
+
+} // namespace pd

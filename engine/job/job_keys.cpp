@@ -1,0 +1,666 @@
+#include "engine/job/job_keys.hpp"
+
+#include "engine/base/text.hpp"
+#include "engine/data/dataset.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace pd {
+
+namespace {
+
+/// `PD_AT(data.path)`: where that field is.
+#define PD_AT(field)                                                           \
+  [](job & j, std::size_t) -> auto& {                                          \
+    return j.field;                                                            \
+  }
+
+constexpr double most_count = 1e15; // exact in a double
+
+// -- what is not carried out, and why ----------------------------------------
+
+std::string not_yet(const job&) {
+  return "not supported by this version";
+}
+
+/// Refuses a key where the job has chosen something that does not take it.
+std::string unless(bool is_taken, const char* who, const char* what,
+                   const std::string& chosen) {
+  if (is_taken)
+    return "";
+  return std::string{"only "} + who + " takes it, and " + what + " is '"
+         + chosen + "'";
+}
+
+std::string unless_idx(const job& j) {
+  return unless(j.data.dataset == "idx", "idx", "data.dataset", j.data.dataset);
+}
+
+std::string unless_synthetic(const job& j) {
+  return unless(j.data.dataset == "synthetic", "synthetic", "data.dataset",
+                j.data.dataset);
+}
+
+std::string if_synthetic(const job& j) {
+  return unless(j.data.dataset != "synthetic", "a dataset of files",
+                "data.dataset", j.data.dataset);
+}
+
+std::string unless_sgd(const job& j) {
+  const auto& name = j.optimizer.rule.name;
+  return unless(name == "sgd", "sgd", "optimizer.name", name);
+}
+
+std::string unless_adam(const job& j) {
+  const auto& name = j.optimizer.rule.name;
+  return unless(name != "sgd", "adam or adamw", "optimizer.name", name);
+}
+
+std::string unless_policy(const job& j, const char* one, const char* other) {
+  const auto& name = j.optimizer.rate.name;
+  const auto who =
+    std::string{one} + (*other == '\0' ? "" : std::string{" or "} + other);
+  return unless(name == one || name == other, who.c_str(), "optimizer.policy",
+                name);
+}
+
+std::string unless_step(const job& j) {
+  return unless_policy(j, "step", "");
+}
+
+std::string unless_factor(const job& j) {
+  return unless_policy(j, "step", "exponential");
+}
+
+std::string unless_polynomial(const job& j) {
+  return unless_policy(j, "polynomial", "");
+}
+
+std::string unless_final(const job& j) {
+  return unless_policy(j, "polynomial", "cosine");
+}
+
+std::string unless_cpu(const job& j) {
+  return j.run.device == "cpu" ? "" : not_yet(j);
+}
+
+std::string unless_local(const job& j) {
+  return j.run.transport == "local" ? "" : not_yet(j);
+}
+
+// -- the table ---------------------------------------------------------------
+
+std::vector<std::string> datasets() {
+  std::vector<std::string> names;
+  for (const auto& each : dataset_names())
+    names.push_back(each.name);
+  return names;
+}
+
+void add_model_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "",
+                .name = "name",
+                .place = PD_AT(name),
+                .meaning = "what the run is called; empty: the file's name"});
+  to.push_back({.section = "",
+                .name = "seed",
+                .place = PD_AT(seed),
+                .meaning = "of initial weights, data order, dropout",
+                .most = most_count});
+  to.push_back({.section = "model",
+                .name = "name",
+                .place = PD_AT(model.name),
+                .meaning = "a built-in model (`pd-engine models`); this or "
+                           "`file`"});
+  to.push_back({.section = "model",
+                .name = "file",
+                .place = PD_AT(model.file),
+                .meaning = "a graph file (graph-file.md); this or `name`",
+                .is_path = true});
+  to.push_back({.section = "model",
+                .name = "weights",
+                .place = PD_AT(model.weights),
+                .meaning = "a safetensors file to start from; empty: drawn "
+                           "from the seed",
+                .is_path = true});
+  to.push_back({.section = "model",
+                .name = "classes",
+                .place = PD_AT(model.classes),
+                .meaning = "outputs of the network",
+                .unit = "classes",
+                .least = 1,
+                .most = 1e6});
+  to.push_back({.section = "model",
+                .name = "image",
+                .place = PD_AT(model.image),
+                .meaning = "height, width, channels of what the network reads",
+                .unit = "pixels"});
+}
+
+void add_data_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "data",
+                .name = "dataset",
+                .place = PD_AT(data.dataset),
+                .meaning = "what to train on (`pd-engine datasets`)",
+                .choices = datasets()});
+  to.push_back({.section = "data",
+                .name = "path",
+                .place = PD_AT(data.path),
+                .meaning = "the folder of the dataset; empty: its usual "
+                           "place; `idx` needs it",
+                .is_path = true,
+                .refuse = if_synthetic});
+  to.push_back({.section = "data",
+                .name = "microbatch",
+                .place = PD_AT(data.microbatch),
+                .meaning = "what goes through the network at once",
+                .unit = "samples",
+                .least = 1,
+                .most = 65536});
+  to.push_back({.section = "data",
+                .name = "shuffle",
+                .place = PD_AT(data.shuffle),
+                .meaning = "a new order for each epoch; false: the file's"});
+  to.push_back({.section = "data",
+                .name = "samples",
+                .place = PD_AT(data.samples),
+                .meaning = "`synthetic` only: its size; 0: 8192 to train, "
+                           "1024 to test",
+                .unit = "samples",
+                .most = 1e9,
+                .refuse = unless_synthetic});
+  to.push_back({.section = "data",
+                .name = "mean",
+                .place = PD_AT(data.mean),
+                .meaning = "`idx` only: subtracted from a pixel in 0 ... 1",
+                .least = -100,
+                .most = 100,
+                .refuse = unless_idx});
+  to.push_back({.section = "data",
+                .name = "std",
+                .place = PD_AT(data.std),
+                .meaning = "`idx` only: what a pixel is divided by then",
+                .least = 1e-6,
+                .most = 100,
+                .refuse = unless_idx});
+}
+
+void add_train_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "train",
+                .name = "epochs",
+                .place = PD_AT(train.epochs),
+                .meaning = "passes over the training set; 0: evaluate only",
+                .unit = "epochs",
+                .most = 1e6});
+  to.push_back({.section = "train",
+                .name = "max_microbatches",
+                .place = PD_AT(train.max_microbatches),
+                .meaning = "ends an epoch early; 0: the whole epoch",
+                .unit = "microbatches",
+                .most = most_count});
+  to.push_back({.section = "train",
+                .name = "evaluate",
+                .place = PD_AT(train.evaluate),
+                .meaning = "when the test set is run: after each epoch, at "
+                           "the end, never",
+                .choices = {"epoch", "end", "never"}});
+  to.push_back({.section = "train",
+                .name = "print_every",
+                .place = PD_AT(train.print_every),
+                .meaning = "between two lines of progress",
+                .unit = "updates",
+                .least = 1,
+                .most = most_count});
+  to.push_back({.section = "train",
+                .name = "clip_norm",
+                .place = PD_AT(train.clip_norm),
+                .meaning = "largest norm of all gradients together; 0: no "
+                           "limit",
+                .most = 1e30});
+  to.push_back({.section = "train",
+                .name = "label_smoothing",
+                .place = PD_AT(train.label_smoothing),
+                .meaning = "share of a label spread over all classes",
+                .most = 1});
+}
+
+void add_optimizer_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "optimizer",
+                .name = "name",
+                .place = PD_AT(optimizer.rule.name),
+                .meaning = "the rule, as PyTorch's of that name",
+                .choices = {"sgd", "adam", "adamw"}});
+  to.push_back({.section = "optimizer",
+                .name = "lr",
+                .place = PD_AT(optimizer.rate.base),
+                .meaning = "learning rate, before the policy",
+                .most = 1e6});
+  to.push_back({.section = "optimizer",
+                .name = "momentum",
+                .place = PD_AT(optimizer.rule.momentum),
+                .meaning = "`sgd` only",
+                .most = 1,
+                .refuse = unless_sgd});
+  to.push_back({.section = "optimizer",
+                .name = "dampening",
+                .place = PD_AT(optimizer.rule.dampening),
+                .meaning = "`sgd` only: of momentum",
+                .most = 1,
+                .refuse = unless_sgd});
+  to.push_back({.section = "optimizer",
+                .name = "nesterov",
+                .place = PD_AT(optimizer.rule.nesterov),
+                .meaning = "`sgd` only; needs momentum, and no dampening",
+                .refuse = unless_sgd});
+  to.push_back({.section = "optimizer",
+                .name = "beta1",
+                .place = PD_AT(optimizer.rule.beta1),
+                .meaning = "`adam`, `adamw` only: of the first moment",
+                .most = 0.999999,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "beta2",
+                .place = PD_AT(optimizer.rule.beta2),
+                .meaning = "`adam`, `adamw` only: of the second moment",
+                .most = 0.999999,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "eps",
+                .place = PD_AT(optimizer.rule.eps),
+                .meaning = "`adam`, `adamw` only: added to the root",
+                .least = 0,
+                .most = 1,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "weight_decay",
+                .place = PD_AT(optimizer.rule.weight_decay),
+                .meaning = "`sgd`, `adam`: added to the gradient; `adamw`: "
+                           "apart",
+                .most = 1e6});
+}
+
+void add_policy_keys(std::vector<job_key>& to) {
+  to.push_back(
+    {.section = "optimizer",
+     .name = "policy",
+     .place = PD_AT(optimizer.rate.name),
+     .meaning = "how the rate goes on",
+     .choices = {"constant", "step", "polynomial", "exponential", "cosine"}});
+  to.push_back({.section = "optimizer",
+                .name = "step_epochs",
+                .place = PD_AT(optimizer.rate.step_epochs),
+                .meaning = "`step` only: between two factors",
+                .unit = "epochs",
+                .least = 1e-6,
+                .most = 1e6,
+                .refuse = unless_step});
+  to.push_back({.section = "optimizer",
+                .name = "gamma",
+                .place = PD_AT(optimizer.rate.gamma),
+                .meaning = "`step`, `exponential` only: the factor, for "
+                           "`exponential` of each epoch",
+                .most = 1,
+                .refuse = unless_factor});
+  to.push_back({.section = "optimizer",
+                .name = "power",
+                .place = PD_AT(optimizer.rate.power),
+                .meaning = "`polynomial` only",
+                .most = 100,
+                .refuse = unless_polynomial});
+  to.push_back({.section = "optimizer",
+                .name = "final_lr",
+                .place = PD_AT(optimizer.rate.final),
+                .meaning = "`polynomial`, `cosine` only: the rate at the end",
+                .most = 1e6,
+                .refuse = unless_final});
+  to.push_back({.section = "optimizer",
+                .name = "warmup_epochs",
+                .place = PD_AT(optimizer.rate.warmup_epochs),
+                .meaning = "the rate rises linearly to its value at first",
+                .unit = "epochs",
+                .most = 1e6});
+  to.push_back({.section = "optimizer",
+                .name = "scale_lr_by_replicas",
+                .place = PD_AT(optimizer.scale_lr_by_replicas),
+                .meaning = "a stage's rate is times its replicas over the "
+                           "first stage's"});
+}
+
+void add_schedule_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "schedule",
+                .name = "name",
+                .place = PD_AT(schedule.name),
+                .meaning = "of one stage: an update after each microbatch",
+                .choices = {"model-parallel", "gpipe", "1f1b", "pipedream",
+                            "pipedream-2bw", "interleaved", "zero-bubble",
+                            "zero-bubble-2p", "zero-bubble-v"},
+                .refuse = not_yet});
+  to.push_back({.section = "schedule",
+                .name = "microbatches",
+                .place = PD_AT(schedule.microbatches),
+                .meaning = "per round, for schedules that have rounds",
+                .unit = "microbatches",
+                .least = 1,
+                .most = 1e6,
+                .refuse = not_yet});
+  to.push_back({.section = "schedule",
+                .name = "depth",
+                .place = PD_AT(schedule.depth),
+                .meaning = "microbatches in flight",
+                .choices = {"auto"},
+                .refuse = not_yet});
+  to.push_back({.section = "stage",
+                .name = "until",
+                .place = [](job& j, std::size_t i) -> std::string& {
+                  return j.stages.at(i).until;
+                },
+                .meaning = "last node or block of the stage; empty: the end",
+                .refuse = not_yet});
+  to.push_back({.section = "stage",
+                .name = "replicas",
+                .place = [](job& j, std::size_t i) -> std::int64_t& {
+                  return j.stages.at(i).replicas;
+                },
+                .meaning = "copies of the stage, each on its own worker",
+                .unit = "workers",
+                .least = 1,
+                .most = 4096,
+                .refuse = not_yet});
+}
+
+void add_run_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "run",
+                .name = "device",
+                .place = PD_AT(run.device),
+                .meaning = "`auto`: the CPU in this version",
+                .choices = {"auto", "cpu", "cuda", "replay"},
+                .refuse = unless_cpu});
+  to.push_back({.section = "run",
+                .name = "workers",
+                .place = PD_AT(run.workers),
+                .meaning = "what a worker is",
+                .choices = {"threads", "processes", "cluster"},
+                .refuse = not_yet});
+  to.push_back({.section = "run",
+                .name = "transport",
+                .place = PD_AT(run.transport),
+                .meaning = "between workers; `auto`: `local` in this version",
+                .choices = {"auto", "local", "gloo", "nccl"},
+                .refuse = unless_local});
+  to.push_back({.section = "run",
+                .name = "threads_per_worker",
+                .place = PD_AT(run.threads_per_worker),
+                .meaning = "that compute; 0: cores / workers, at least 1",
+                .unit = "threads",
+                .most = 1024});
+  to.push_back({.section = "run",
+                .name = "precision",
+                .place = PD_AT(run.precision),
+                .meaning = "of activations and weights; master weights, "
+                           "statistics and loss stay f32",
+                .choices = {"f32", "bf16"}});
+}
+
+void add_watch_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "checkpoint",
+                .name = "directory",
+                .place = PD_AT(checkpoint.directory),
+                .meaning = "where checkpoints go; empty: none are made",
+                .refuse = not_yet});
+  to.push_back({.section = "checkpoint",
+                .name = "every",
+                .place = PD_AT(checkpoint.every),
+                .meaning = "between two checkpoints",
+                .choices = {"epoch"},
+                .refuse = not_yet});
+  to.push_back({.section = "checkpoint",
+                .name = "keep",
+                .place = PD_AT(checkpoint.keep),
+                .meaning = "how many of the newest are kept",
+                .unit = "checkpoints",
+                .least = 1,
+                .most = 1e6,
+                .refuse = not_yet});
+  to.push_back({.section = "inspect",
+                .name = "listen",
+                .place = PD_AT(inspect.listen),
+                .meaning = "where inspection tools attach; empty: nowhere",
+                .refuse = not_yet});
+}
+
+#undef PD_AT
+
+std::vector<job_key> make_keys() {
+  std::vector<job_key> keys;
+  add_model_keys(keys);
+  add_data_keys(keys);
+  add_train_keys(keys);
+  add_optimizer_keys(keys);
+  add_policy_keys(keys);
+  add_schedule_keys(keys);
+  add_run_keys(keys);
+  add_watch_keys(keys);
+  return keys;
+}
+
+// -- values ------------------------------------------------------------------
+
+/// Turns a TOML value into what a key holds; false if it cannot be.
+struct assigner {
+  const job_key& key;
+  const toml_value& from;
+
+  [[nodiscard]] bool is_in_range(double x) const {
+    return x >= key.least && x <= key.most; // false for a NaN
+  }
+
+  bool operator()(bool& to) const {
+    const auto* flag = std::get_if<bool>(&from);
+    if (flag != nullptr)
+      to = *flag;
+    return flag != nullptr;
+  }
+
+  bool operator()(std::int64_t& to) const {
+    const auto* whole = std::get_if<std::int64_t>(&from);
+    if (whole == nullptr || !is_in_range(static_cast<double>(*whole)))
+      return false;
+    to = *whole;
+    return true;
+  }
+
+  bool operator()(double& to) const {
+    double got = std::nan("");
+    if (const auto* real = std::get_if<double>(&from))
+      got = *real;
+    else if (const auto* whole = std::get_if<std::int64_t>(&from))
+      got = static_cast<double>(*whole);
+    if (!is_in_range(got))
+      return false;
+    to = got;
+    return true;
+  }
+
+  bool operator()(std::string& to) const {
+    const auto* text = std::get_if<std::string>(&from);
+    const auto is_control = [](char c) {
+      return static_cast<unsigned char>(c) < 0x20;
+    };
+    if (text == nullptr || std::ranges::any_of(*text, is_control))
+      return false;
+    const auto& all = key.choices;
+    if (!all.empty() && std::ranges::find(all, *text) == all.end())
+      return false;
+    to = *text;
+    return true;
+  }
+
+  bool operator()(image_extents& to) const {
+    const auto* list = std::get_if<std::vector<std::int64_t>>(&from);
+    if (list == nullptr || list->size() != 3)
+      return false;
+    const auto fits = [](std::int64_t x, int most) {
+      return x >= 1 && x <= most;
+    };
+    const auto& x = *list;
+    if (!fits(x[0], max_image_extent) || !fits(x[1], max_image_extent)
+        || !fits(x[2], max_image_channels))
+      return false;
+    to = {static_cast<int>(x[0]), static_cast<int>(x[1]),
+          static_cast<int>(x[2])};
+    return true;
+  }
+};
+
+struct reader {
+  toml_value operator()(const auto& x) const { return x; }
+  toml_value operator()(const image_extents& x) const {
+    return std::vector<std::int64_t>{x.height, x.width, x.channels};
+  }
+};
+
+/// 1e+06 as 1000000, 0.25 as 0.25.
+std::string bound_text(double x) {
+  const bool is_whole = x == std::floor(x) && std::abs(x) <= most_count;
+  if (is_whole)
+    return std::to_string(static_cast<std::int64_t>(x));
+  return print_toml(x);
+}
+
+struct want_text {
+  const job_key& key;
+
+  [[nodiscard]] std::string range() const {
+    return " from " + bound_text(key.least) + " to " + bound_text(key.most);
+  }
+  std::string operator()(job_place<bool>) const { return "true or false"; }
+  std::string operator()(job_place<std::int64_t>) const {
+    return "a whole number" + range();
+  }
+  std::string operator()(job_place<double>) const {
+    return "a number" + range();
+  }
+  std::string operator()(job_place<std::string>) const {
+    if (key.choices.empty())
+      return "one line of text";
+    std::vector<std::string> quoted;
+    for (const auto& each : key.choices)
+      quoted.push_back("\"" + each + "\"");
+    return (quoted.size() == 1 ? "" : "one of ") + join(quoted);
+  }
+  std::string operator()(job_place<image_extents>) const {
+    return "[height, width, channels] up to ["
+           + std::to_string(max_image_extent) + ", "
+           + std::to_string(max_image_extent) + ", "
+           + std::to_string(max_image_channels) + "]";
+  }
+};
+
+job empty_job() {
+  job made;
+  made.stages.emplace_back();
+  return made;
+}
+
+std::string table_row(const job_key& key) {
+  return "| `" + key.name + "` | " + key.wanted() + " | `"
+         + print_toml(default_of(key)) + "` | "
+         + (key.unit.empty() ? "-" : key.unit) + " | " + key.meaning
+         + (key.refuse == not_yet ? " (*)" : "") + " |\n";
+}
+
+std::string table_heading(const std::string& section) {
+  const auto title = section.empty()      ? "Before the first section"
+                     : section == "stage" ? "`[[stage]]`"
+                                          : "`[" + section + "]`";
+  return "\n### " + title
+         + "\n\n| key | wanted | default | unit | meaning |\n"
+           "| --- | --- | --- | --- | --- |\n";
+}
+
+} // namespace
+
+std::string job_key::full_name() const {
+  return section.empty() ? name : section + "." + name;
+}
+
+std::string job_key::wanted() const {
+  return std::visit(want_text{*this}, place);
+}
+
+bool job_key::is_text() const {
+  return std::holds_alternative<job_place<std::string>>(place);
+}
+
+std::span<const job_key> job_keys() {
+  static const auto keys = make_keys();
+  return keys;
+}
+
+const job_key* find_job_key(const std::string& section,
+                            const std::string& name) {
+  for (const auto& each : job_keys())
+    if (each.section == section && each.name == name)
+      return &each;
+  return nullptr;
+}
+
+std::vector<std::string> job_sections() {
+  std::vector<std::string> names;
+  for (const auto& each : job_keys())
+    if (!each.section.empty() && each.section != "stage"
+        && (names.empty() || names.back() != each.section))
+      names.push_back(each.section);
+  return names;
+}
+
+toml_value value_of(const job_key& key, job from, std::size_t stage) {
+  return std::visit([&](auto place) { return reader{}(place(from, stage)); },
+                    key.place);
+}
+
+toml_value default_of(const job_key& key) {
+  return value_of(key, empty_job());
+}
+
+result<void> set_value(const job_key& key, const toml_value& value, job& to,
+                       std::size_t stage) {
+  const bool is_set = std::visit(
+    [&](auto place) {
+      return assigner{key, value}(place(to, stage));
+    },
+    key.place);
+  if (is_set)
+    return {};
+  return error{errc::bad_value, key.full_name() + ": wanted " + key.wanted()
+                                  + ", got " + brief_toml(value)};
+}
+
+std::string describe_job_keys() {
+  std::string text;
+  std::optional<std::string> section;
+  for (const auto& each : job_keys()) {
+    if (section != each.section)
+      text += table_heading(each.section);
+    section = each.section;
+    text += table_row(each);
+  }
+  return text;
+}
+
+bool operator==(const job& a, const job& b) {
+  const auto is_same = [&](const job_key& key) {
+    if (key.section != "stage")
+      return value_of(key, a) == value_of(key, b);
+    for (std::size_t i = 0; i < a.stages.size(); ++i)
+      if (value_of(key, a, i) != value_of(key, b, i))
+        return false;
+    return true;
+  };
+  return a.stages.size() == b.stages.size()
+         && std::ranges::all_of(job_keys(), is_same);
+}
+
+} // namespace pd

@@ -1,0 +1,226 @@
+#include "engine/job/toml_file.hpp"
+
+#include "engine/base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace pd {
+
+namespace {
+
+/// Control characters of a broken file do not get into a message.
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  std::string clean{text.substr(0, longest)};
+  std::ranges::replace_if(
+    clean, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return clean;
+}
+
+int line_of(const toml::node& at) {
+  return static_cast<int>(at.source().begin.line);
+}
+
+/// A list of T; empty if an element is something else.
+template <class T>
+std::optional<toml_value> to_list(const toml::array& from) {
+  std::vector<T> list;
+  for (const auto& each : from) {
+    const auto* element = each.as<T>();
+    if (element == nullptr)
+      return std::nullopt;
+    list.push_back(element->get());
+  }
+  return list;
+}
+
+std::optional<toml_value> to_value(const toml::node& from) {
+  if (const auto* flag = from.as_boolean())
+    return flag->get();
+  if (const auto* whole = from.as_integer())
+    return whole->get();
+  if (const auto* real = from.as_floating_point())
+    return real->get();
+  if (const auto* text = from.as_string())
+    return text->get();
+  const auto* list = from.as_array();
+  if (list == nullptr)
+    return std::nullopt;
+  if (auto numbers = to_list<std::int64_t>(*list))
+    return numbers;
+  return to_list<std::string>(*list);
+}
+
+const char* kind_of(const toml::node& at) {
+  if (at.is_table())
+    return "a table";
+  return at.is_array() ? "another list" : "a date or time";
+}
+
+/// Turns toml++'s tree into sections.
+class flattener {
+public:
+  explicit flattener(const std::string& path) : path_{path} {}
+
+  result<toml_document> flatten(const toml::table& root) {
+    document_.push_back({"", false, 1, {}});
+    for (const auto& [key, child] : root)
+      PD_CHECK(add_top(std::string{key.str()}, child));
+    std::ranges::stable_sort(document_.begin() + 1, document_.end(), {},
+                             &toml_section::line);
+    for (auto& each : document_)
+      std::ranges::stable_sort(each.entries, {}, &toml_entry::line);
+    return std::move(document_);
+  }
+
+private:
+  result<void> add_top(const std::string& key, const toml::node& child) {
+    if (const auto* section = child.as_table())
+      return add_section(key, *section, false);
+    const auto* list = child.as_array();
+    const auto is_table = [](const toml::node& each) {
+      return each.is_table();
+    };
+    if (list == nullptr || list->empty()
+        || !std::all_of(list->begin(), list->end(), is_table))
+      return add_entry(document_.front(), key, child);
+    for (const auto& each : *list)
+      PD_CHECK(add_section(key, *each.as_table(), true));
+    return {};
+  }
+
+  result<void> add_section(const std::string& name, const toml::table& from,
+                           bool is_element) {
+    toml_section made{name, is_element, line_of(from), {}};
+    for (const auto& [key, child] : from)
+      PD_CHECK(add_entry(made, std::string{key.str()}, child));
+    document_.push_back(std::move(made));
+    return {};
+  }
+
+  result<void> add_entry(toml_section& to, const std::string& key,
+                         const toml::node& child) {
+    auto value = to_value(child);
+    const auto full = to.name.empty() ? key : to.name + "." + key;
+    if (!value)
+      return error{errc::bad_file,
+                   place_text(path_, line_of(child)) + ": " + printable(full)
+                     + ": wanted a number, text, true or false, or a list of "
+                       "whole numbers or text, got "
+                     + kind_of(child)};
+    to.entries.push_back({key, std::move(*value), line_of(child)});
+    return {};
+  }
+
+  const std::string& path_;
+  toml_document document_;
+};
+
+result<toml_document> parse(std::string_view text, const std::string& path) {
+  const auto parsed = toml::parse(text, path);
+  if (parsed)
+    return flattener{path}.flatten(parsed.table());
+  const auto& why = parsed.error();
+  const auto line = static_cast<int>(why.source().begin.line);
+  return error{errc::bad_file, place_text(path, line) + ": not TOML: "
+                                 + printable(why.description())};
+}
+
+/// The shortest text that reads back as `x`, and as no whole number.
+std::string print_number(double x) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), x).ptr;
+  std::string made{text.data(), end};
+  if (made.find_first_of(".enf") == std::string::npos)
+    made += ".0";
+  return made;
+}
+
+std::string print_text(const std::string& text) {
+  std::string made = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      made += '\\';
+    if (code >= 0x20 && code != 0x7f) {
+      made += c;
+      continue;
+    }
+    std::array<char, 8> escape{};
+    std::snprintf(escape.data(), escape.size(), "\\u%04X", code);
+    made += escape.data();
+  }
+  return made + "\"";
+}
+
+struct printer {
+  std::string operator()(bool x) const { return x ? "true" : "false"; }
+  std::string operator()(std::int64_t x) const { return std::to_string(x); }
+  std::string operator()(double x) const { return print_number(x); }
+  std::string operator()(const std::string& x) const { return print_text(x); }
+  template <class T>
+  std::string operator()(const std::vector<T>& list) const {
+    std::vector<std::string> parts;
+    for (const auto& each : list)
+      parts.push_back((*this)(each));
+    return "[" + join(parts) + "]";
+  }
+};
+
+} // namespace
+
+result<toml_document> parse_toml(std::string_view text,
+                                 const std::string& path) {
+  try {
+    return parse(text, path);
+  } catch (const std::exception& why) { // memory, or a defect of toml++
+    return error{errc::bad_file, path + ": not TOML: " + printable(why.what())};
+  }
+}
+
+result<std::string> read_text_file(const std::string& path) {
+  constexpr std::size_t max_bytes = 4 << 20;
+  errno = 0;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{
+    std::fopen(path.c_str(), "rbe"), std::fclose};
+  std::string text(max_bytes + 1, '\0');
+  if (file != nullptr)
+    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (file == nullptr || std::ferror(file.get()) != 0)
+    return error{errc::io, path + ": cannot read: "
+                             + std::system_category().message(errno)};
+  if (text.size() > max_bytes)
+    return error{errc::bad_file, path + ": more than 4 MiB"};
+  return text;
+}
+
+std::string print_toml(const toml_value& value) {
+  return std::visit(printer{}, value);
+}
+
+std::string brief_toml(const toml_value& value) {
+  constexpr std::size_t longest = 80;
+  auto text = print_toml(value);
+  if (text.size() > longest)
+    text = text.substr(0, longest) + "...";
+  return text;
+}
+
+std::string place_text(const std::string& path, int line) {
+  return path + ":" + std::to_string(line);
+}
+
+} // namespace pd

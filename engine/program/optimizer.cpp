@@ -1,0 +1,55 @@
+#include "engine/program/optimizer.hpp"
+
+#include <cmath>
+
+namespace pd {
+
+result<std::unique_ptr<optimizer>>
+optimizer::make(const optimizer_options& options, stage_program& program,
+                const registry& ops, device& on) {
+  std::unique_ptr<optimizer> made{new optimizer{options, program}};
+  PD_TRY(made->rule_, ops.make_update(options.rule, on.kind()));
+  for (int i = 0; i < made->rule_->moments(); ++i) {
+    PD_TRY(auto moment,
+           on.memory().allocate(program.plan().trainable_elems * 4));
+    made->moments_.push_back(reinterpret_cast<float*>(moment.data()));
+    made->memory_.push_back(std::move(moment));
+  }
+  return made;
+}
+
+void optimizer::step(double grad_scale) {
+  const auto cell = static_cast<std::size_t>(updates_) % queued_.size();
+  done_[cell].block();
+  auto& weights = program_.weights();
+  auto* from = &weights.newest();
+  queued_[cell] = {from, &weights.next(), updates_++, grad_scale};
+  weights.commit();
+  program_.work().run([this] { apply(); });
+  done_[cell] = program_.work().record();
+}
+
+void optimizer::apply() {
+  const auto& now
+    = queued_[static_cast<std::size_t>(applied_++) % queued_.size()];
+  auto& weights = program_.weights();
+  auto scale = now.grad_scale;
+  const std::span<const float> grads{
+    weights.gradients(), static_cast<std::size_t>(weights.trainable_elems())};
+  if (options_.clip_norm > 0) {
+    const auto norm = std::sqrt(rule_->sum_of_squares(grads)) * scale;
+    if (norm > options_.clip_norm)
+      scale *= options_.clip_norm / (norm + 1e-6);
+  }
+  rule_->apply({.weights = now.from->f32,
+                .new_weights = now.to->f32,
+                .new_weights_bf16 = now.to->bf16,
+                .grads = weights.gradients(),
+                .moments = moments_,
+                .elems = weights.trainable_elems(),
+                .step = now.update + 1,
+                .lr = options_.rate.at(now.update),
+                .grad_scale = scale});
+}
+
+} // namespace pd

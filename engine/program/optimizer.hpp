@@ -1,0 +1,65 @@
+/// Applies a round's gradients: makes the next version of a stage's weights.
+
+#pragma once
+
+#include "engine/graph/registry.hpp"
+#include "engine/program/learning_rate.hpp"
+#include "engine/program/stage_program.hpp"
+
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace pd {
+
+struct optimizer_options {
+  optimizer_settings rule;
+  learning_rate_policy rate;
+  double clip_norm = 0; ///< largest norm of all gradients together; 0: any
+};
+
+/// Owns: the moments. Keeps a reference to the program.
+///
+/// Thread: the stage's.
+class optimizer {
+public:
+  /// Errors: what the rule's factory says; out_of_memory.
+  [[nodiscard]] static result<std::unique_ptr<optimizer>>
+  make(const optimizer_options& options, stage_program& program,
+       const registry& ops, device& on);
+
+  /// Queues update number `updates()`; gradients are multiplied by grad_scale
+  /// first: 1 / microbatches of the round.
+  void step(double grad_scale = 1);
+
+  /// Updates queued so far.
+  [[nodiscard]] std::int64_t updates() const { return updates_; }
+  /// The learning rate of the next update.
+  [[nodiscard]] double rate() const { return options_.rate.at(updates_); }
+  [[nodiscard]] int moments() const { return rule_->moments(); }
+
+private:
+  optimizer(optimizer_options options, stage_program& program)
+      : options_{std::move(options)}, program_{program} {}
+  void apply();
+
+  /// The update that runs next; several may be queued on a late stream.
+  struct pending {
+    weight_version* from = nullptr;
+    weight_version* to = nullptr;
+    std::int64_t update = 0;
+    double grad_scale = 1;
+  };
+
+  optimizer_options options_;
+  stage_program& program_;
+  std::unique_ptr<update_rule> rule_;
+  std::vector<buffer> memory_;
+  std::vector<float*> moments_;
+  std::int64_t updates_ = 0;
+  std::array<pending, 16> queued_; ///< update u is in cell u mod 16
+  std::array<event, 16> done_;
+  std::int64_t applied_ = 0; ///< only on the stream
+};
+
+} // namespace pd

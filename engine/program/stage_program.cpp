@@ -1,0 +1,348 @@
+#include "engine/program/stage_program.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <iterator>
+
+namespace pd {
+
+namespace {
+
+std::size_t at(int index) {
+  return static_cast<std::size_t>(index);
+}
+
+} // namespace
+
+/// The calls of one node for one slot. Their operands are placed once; what
+/// comes from outside is filled in when it comes.
+struct stage_program::prepared_node {
+  struct sum {
+    kernel* adder = nullptr;
+    std::array<operand, 2> operands;
+    forward_call call;
+  };
+
+  kernel* run = nullptr;
+  std::vector<operand> inputs;
+  std::vector<operand> input_grads;
+  std::vector<operand> parameters;
+  std::vector<operand> parameter_grads;
+  std::vector<sum> sums;
+  forward_call forward;
+  backward_call backward;
+};
+
+struct stage_program::slot {
+  std::int64_t microbatch = -1; ///< -1: free
+  buffer arena;
+  std::vector<operand> values;
+  std::vector<operand> grads;
+  std::vector<prepared_node> nodes;
+  std::vector<tensor> held; ///< from outside, until the microbatch is over
+  weight_version* version = nullptr;
+  event done; ///< after the work of the last microbatch
+};
+
+result<std::unique_ptr<stage_program>>
+stage_program::make(stage_plan plan, device& on, int weight_versions) {
+  std::unique_ptr<stage_program> made{new stage_program{std::move(plan)}};
+  PD_CHECK(made->allocate(on, weight_versions));
+  made->initialize();
+  return made;
+}
+
+stage_program::stage_program(stage_plan plan) : plan_{std::move(plan)} {}
+
+stage_program::~stage_program() {
+  if (work_)
+    work_->synchronize();
+}
+
+result<void> stage_program::allocate(device& on, int weight_versions) {
+  work_ = on.make_stream();
+  PD_TRY(weights_, weight_store::make(plan_, weight_versions, on));
+  PD_TRY(scratch_, on.memory().allocate(plan_.scratch_bytes));
+  for (int i = 0; i < plan_.options.in_flight; ++i) {
+    PD_TRY(auto each, make_slot(on));
+    slots_.push_back(std::move(each));
+  }
+  return {};
+}
+
+result<std::unique_ptr<stage_program::slot>>
+stage_program::make_slot(device& on) {
+  auto made = std::make_unique<slot>();
+  PD_TRY(made->arena, on.memory().allocate(plan_.arena_bytes));
+  const auto place = [&](const placed_tensor& each) {
+    return each.is_external ? operand{}
+                            : operand{made->arena.data() + each.offset};
+  };
+  std::ranges::transform(plan_.values, std::back_inserter(made->values), place);
+  std::ranges::transform(plan_.gradients, std::back_inserter(made->grads),
+                         place);
+  made->held.resize(plan_.values.size() + plan_.gradients.size());
+  for (const auto& each : plan_.nodes)
+    made->nodes.push_back(prepare(each, *made));
+  return made;
+}
+
+stage_program::prepared_node stage_program::prepare(const planned_node& from,
+                                                    slot& in) {
+  prepared_node node;
+  node.run = from.run.get();
+  node.inputs.resize(from.inputs.size());
+  node.input_grads.resize(from.inputs.size());
+  node.parameters.resize(from.parameters.size());
+  node.parameter_grads.resize(from.parameters.size());
+  const operand workspace{in.arena.data() + from.workspace_offset};
+  const operand scratch{scratch_.data()};
+  node.forward.workspace = node.backward.workspace = workspace;
+  node.forward.scratch = node.backward.scratch = scratch;
+  for (const auto& each : from.sums) {
+    auto& sum = node.sums.emplace_back();
+    sum.adder = each.adder;
+    sum.call.scratch = scratch;
+  }
+  return node;
+}
+
+void stage_program::initialize() {
+  for (const auto& each : plan_.parameters) {
+    std::vector<float> values(
+      static_cast<std::size_t>(each.rule.extents.elems()));
+    each.rule.initial.fill(plan_.options.seed, each.name, values);
+    write(each, values);
+  }
+}
+
+// -- one microbatch ----------------------------------------------------------
+
+stage_program::slot& stage_program::slot_of(std::int64_t microbatch) {
+  const auto is_it
+    = [&](const auto& each) { return each->microbatch == microbatch; };
+  const auto found = std::ranges::find_if(slots_, is_it);
+  PD_ASSERT(found != slots_.end());
+  return **found;
+}
+
+stage_program::slot& stage_program::free_slot() {
+  auto& found = slot_of(-1);
+  found.done.block();
+  return found;
+}
+
+void stage_program::bind_parameters(slot& in) {
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i)
+    for (std::size_t k = 0; k < plan_.nodes[i].parameters.size(); ++k) {
+      const auto& which = plan_.parameters[at(plan_.nodes[i].parameters[k])];
+      auto& node = in.nodes[i];
+      if (!which.rule.is_trainable) {
+        node.parameters[k] = operand{weights_->statistics() + which.offset};
+        continue;
+      }
+      node.parameters[k] = which.storage.type == dtype::bf16
+                             ? operand{in.version->bf16 + 2 * which.offset}
+                             : operand{in.version->f32 + which.offset};
+      if (plan_.options.is_training)
+        node.parameter_grads[k] = operand{weights_->gradients() + which.offset};
+    }
+}
+
+void stage_program::bind_inputs(slot& in, std::span<const tensor> inputs) {
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < plan_.values.size(); ++i) {
+    if (!plan_.values[i].is_external)
+      continue;
+    PD_ASSERT(next < inputs.size());
+    PD_ASSERT(inputs[next].type == plan_.values[i].type);
+    work_->wait(inputs[next].ready);
+    in.values[i] = operand{inputs[next].bytes()};
+    in.held[i] = inputs[next++];
+  }
+  PD_ASSERT_EQ(next, inputs.size());
+}
+
+void stage_program::bind_output_grads(slot& in, std::span<const tensor> grads) {
+  std::size_t next = 0;
+  for (std::size_t g = 0; g < plan_.gradients.size(); ++g) {
+    if (!plan_.gradients[g].is_external)
+      continue;
+    PD_ASSERT(next < grads.size());
+    PD_ASSERT(grads[next].type == plan_.gradients[g].type);
+    work_->wait(grads[next].ready);
+    in.grads[g] = operand{grads[next].bytes()};
+    in.held[plan_.values.size() + g] = grads[next++];
+  }
+  PD_ASSERT_EQ(next, grads.size());
+}
+
+void stage_program::queue_forward(slot& in, std::size_t i, run_mode mode) {
+  auto& node = in.nodes[i];
+  if (node.run == nullptr)
+    return;
+  for (std::size_t k = 0; k < node.inputs.size(); ++k)
+    node.inputs[k] = in.values[at(plan_.nodes[i].inputs[k])];
+  node.forward.inputs = node.inputs;
+  node.forward.output = in.values[i];
+  node.forward.parameters = node.parameters;
+  node.forward.microbatch = in.microbatch;
+  node.forward.is_training = mode == run_mode::training;
+  work_->run([&node] { node.run->forward(node.forward); });
+}
+
+void stage_program::queue_backward_input(slot& in, std::size_t i) {
+  const auto& planned = plan_.nodes[i];
+  auto& node = in.nodes[i];
+  const auto grad
+    = [&in](int g) { return g < 0 ? operand{} : in.grads[at(g)]; };
+  std::ranges::transform(planned.input_grads, node.input_grads.begin(), grad);
+  auto& call = node.backward;
+  call.inputs = node.inputs;
+  call.output = in.values[i];
+  call.output_grad = grad(planned.output_grad);
+  call.other_output_grad = grad(planned.other_output_grad);
+  call.input_grads = node.input_grads;
+  call.parameters = node.parameters;
+  call.parameter_grads = node.parameter_grads;
+  call.microbatch = in.microbatch;
+  work_->run([&node] { node.run->backward_input(node.backward); });
+  for (std::size_t k = 0; k < planned.sums.size(); ++k) {
+    auto& sum = node.sums[k];
+    sum.operands
+      = {grad(planned.sums[k].target), grad(planned.sums[k].addend)};
+    sum.call.inputs = sum.operands;
+    sum.call.output = sum.operands[0];
+    work_->run([&sum] { sum.adder->forward(sum.call); });
+  }
+}
+
+void stage_program::queue_backward_weight(slot& in, std::size_t i,
+                                          bool accumulate) {
+  auto& node = in.nodes[i];
+  if (node.parameter_grads.empty())
+    return;
+  node.backward.accumulate = accumulate;
+  work_->run([&node] { node.run->backward_weight(node.backward); });
+}
+
+void stage_program::forward(std::int64_t microbatch,
+                            std::span<const tensor> inputs, run_mode mode) {
+  auto& in = free_slot();
+  in.microbatch = microbatch;
+  in.version = &weights_->newest();
+  ++in.version->pins;
+  bind_parameters(in);
+  bind_inputs(in, inputs);
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i)
+    queue_forward(in, i, mode);
+}
+
+void stage_program::backward(std::int64_t microbatch, bool accumulate,
+                             std::span<const tensor> output_grads) {
+  PD_ASSERT(!plan_.options.splits_backward);
+  auto& in = slot_of(microbatch);
+  bind_output_grads(in, output_grads);
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+    if (plan_.nodes[i].has_backward) {
+      queue_backward_input(in, i);
+      queue_backward_weight(in, i, accumulate);
+    }
+  end(in);
+}
+
+void stage_program::backward_input(std::int64_t microbatch,
+                                   std::span<const tensor> output_grads) {
+  PD_ASSERT(plan_.options.splits_backward);
+  auto& in = slot_of(microbatch);
+  bind_output_grads(in, output_grads);
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+    if (plan_.nodes[i].has_backward)
+      queue_backward_input(in, i);
+}
+
+void stage_program::backward_weight(std::int64_t microbatch, bool accumulate) {
+  PD_ASSERT(plan_.options.splits_backward);
+  auto& in = slot_of(microbatch);
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+    if (plan_.nodes[i].has_backward)
+      queue_backward_weight(in, i, accumulate);
+  end(in);
+}
+
+void stage_program::release(std::int64_t microbatch) {
+  end(slot_of(microbatch));
+}
+
+void stage_program::end(slot& in) {
+  in.done = work_->record();
+  in.microbatch = -1;
+  --in.version->pins;
+}
+
+// -- what the caller reads ---------------------------------------------------
+
+tensor stage_program::output(std::int64_t microbatch, int index) {
+  auto& in = slot_of(microbatch);
+  const auto& placed = plan_.values[at(plan_.outputs[at(index)])];
+  return {in.arena, placed.offset, placed.type, work_->record()};
+}
+
+tensor stage_program::input_grad(std::int64_t microbatch, int node) {
+  auto& in = slot_of(microbatch);
+  const int g = plan_.nodes[at(node)].output_grad;
+  PD_ASSERT(g >= 0);
+  const auto& placed = plan_.gradients[at(g)];
+  return {in.arena, placed.offset, placed.type, work_->record()};
+}
+
+std::vector<float> stage_program::unpacked(const stored_parameter& which,
+                                           const float* stored) {
+  std::vector<float> plain(
+    static_cast<std::size_t>(which.rule.extents.elems()));
+  const std::span values{stored,
+                         static_cast<std::size_t>(which.storage.elems)};
+  plan_.nodes[at(which.node)].run->unpack(which.index, values, plain);
+  return plain;
+}
+
+std::vector<float> stage_program::read(const stored_parameter& which) {
+  work_->synchronize();
+  if (which.rule.is_trainable)
+    return unpacked(which, weights_->newest().f32 + which.offset);
+  const auto* from = weights_->statistics() + which.offset;
+  if (which.rule.type == dtype::f32)
+    return unpacked(which, reinterpret_cast<const float*>(from));
+  std::int64_t counter = 0;
+  std::memcpy(&counter, from, sizeof counter);
+  return {static_cast<float>(counter)};
+}
+
+std::vector<float> stage_program::read_grad(const stored_parameter& which) {
+  work_->synchronize();
+  return unpacked(which, weights_->gradients() + which.offset);
+}
+
+void stage_program::write(const stored_parameter& which,
+                          std::span<const float> values) {
+  work_->synchronize();
+  if (which.rule.type == dtype::i64) {
+    const auto counter = static_cast<std::int64_t>(values[0]);
+    std::memcpy(weights_->statistics() + which.offset, &counter,
+                sizeof counter);
+    return;
+  }
+  auto& newest = weights_->newest();
+  auto* to = which.rule.is_trainable
+               ? newest.f32 + which.offset
+               : reinterpret_cast<float*>(weights_->statistics() + which.offset);
+  const std::span stored{to, static_cast<std::size_t>(which.storage.elems)};
+  plan_.nodes[at(which.node)].run->pack(which.index, values, stored);
+  if (which.rule.is_trainable && newest.bf16 != nullptr)
+    std::ranges::transform(
+      stored, reinterpret_cast<bf16*>(newest.bf16) + which.offset,
+      [](float x) { return bf16{x}; });
+}
+
+} // namespace pd

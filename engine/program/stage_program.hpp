@@ -1,0 +1,100 @@
+/// A stage that runs: a plan with its memory, weights and stream.
+///
+/// Each microbatch in flight has a slot: an arena placed by the plan, and the
+/// pointers into it. All work is queued on the stage's stream; nothing is
+/// allocated after make().
+///
+/// Thread: one, the stage's; but for what takes place before the first run.
+
+#pragma once
+
+#include "engine/program/stage_plan.hpp"
+#include "engine/program/weight_store.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pd {
+
+enum class run_mode { training, evaluation };
+
+class stage_program {
+public:
+  /// Allocates all that `plan` asks for, and sets the weights to their initial
+  /// values. `on` outlives the program. Errors: out_of_memory.
+  [[nodiscard]] static result<std::unique_ptr<stage_program>>
+  make(stage_plan plan, device& on, int weight_versions = 1);
+
+  ~stage_program();
+
+  /// Runs the stage forward with the newest weights. `inputs` are the values
+  /// from outside in the order of the graph; their handles are kept until the
+  /// microbatch is over.
+  /// @pre a slot is free, and the types are the plan's
+  void forward(std::int64_t microbatch, std::span<const tensor> inputs,
+               run_mode mode);
+
+  /// Backward of inputs and parameters, with the weights that forward used;
+  /// ends the microbatch. `output_grads`: for each output that is no loss.
+  /// accumulate: adds to the round's gradients; else they start anew.
+  /// @pre forward ran; the plan does not split backward
+  void backward(std::int64_t microbatch, bool accumulate,
+                std::span<const tensor> output_grads = {});
+
+  /// The two halves of it, in this order. backward_weight ends the microbatch.
+  /// @pre the plan splits backward
+  void backward_input(std::int64_t microbatch,
+                      std::span<const tensor> output_grads = {});
+  void backward_weight(std::int64_t microbatch, bool accumulate);
+
+  /// Ends a microbatch that gets no backward: an evaluation.
+  void release(std::int64_t microbatch);
+
+  /// plan().outputs[index] of a microbatch that is not yet over.
+  [[nodiscard]] tensor output(std::int64_t microbatch, int index = 0);
+
+  /// The gradient by the stage's input node `node`. @pre backward_input ran
+  [[nodiscard]] tensor input_grad(std::int64_t microbatch, int node);
+
+  /// One parameter or statistic in PyTorch's layout; blocks for the stream.
+  /// Counters come as the nearest float.
+  [[nodiscard]] std::vector<float> read(const stored_parameter& which);
+  void write(const stored_parameter& which, std::span<const float> values);
+  [[nodiscard]] std::vector<float> read_grad(const stored_parameter& which);
+
+  [[nodiscard]] const stage_plan& plan() const { return plan_; }
+  [[nodiscard]] weight_store& weights() { return *weights_; }
+  [[nodiscard]] stream& work() { return *work_; }
+
+private:
+  struct slot;
+  struct prepared_node;
+
+  explicit stage_program(stage_plan plan);
+  [[nodiscard]] result<void> allocate(device& on, int weight_versions);
+  [[nodiscard]] result<std::unique_ptr<slot>> make_slot(device& on);
+  [[nodiscard]] prepared_node prepare(const planned_node& from, slot& in);
+  void initialize();
+
+  [[nodiscard]] slot& slot_of(std::int64_t microbatch);
+  [[nodiscard]] slot& free_slot();
+  void bind_parameters(slot& in);
+  void bind_inputs(slot& in, std::span<const tensor> inputs);
+  void bind_output_grads(slot& in, std::span<const tensor> grads);
+  void queue_forward(slot& in, std::size_t node, run_mode mode);
+  void queue_backward_input(slot& in, std::size_t node);
+  void queue_backward_weight(slot& in, std::size_t node, bool accumulate);
+  void end(slot& in);
+  [[nodiscard]] std::vector<float> unpacked(const stored_parameter& which,
+                                            const float* stored);
+
+  stage_plan plan_;
+  std::unique_ptr<weight_store> weights_;
+  std::unique_ptr<stream> work_;
+  buffer scratch_;
+  std::vector<std::unique_ptr<slot>> slots_;
+};
+
+} // namespace pd

@@ -1,0 +1,102 @@
+#include "tests/support/golden.hpp"
+
+#include "engine/checkpoint/safetensors.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+namespace pd {
+
+namespace {
+
+std::string golden_path(const std::string& op) {
+  const std::filesystem::path here{__FILE__}; // tests/support/golden.cpp
+  const auto tests = here.parent_path().parent_path();
+  return (tests / "golden" / "ops" / (op + ".safetensors")).string();
+}
+
+attribute to_attribute(const nlohmann::json& value) {
+  if (value.is_boolean())
+    return value.get<bool>();
+  if (value.is_number_integer())
+    return value.get<std::int64_t>();
+  if (value.is_number())
+    return value.get<double>();
+  if (value.is_array())
+    return value.get<std::vector<std::int64_t>>();
+  return value.get<std::string>();
+}
+
+host_tensor to_host(const safetensor& from) {
+  host_tensor made{shape{from.shape}, {}, dtype::f32};
+  if (from.dtype == "F32") {
+    auto values = to_f32(from);
+    REQUIRE(values.has_value());
+    made.values = *std::move(values);
+    return made;
+  }
+  made.type = from.dtype == "I64" ? dtype::i64 : dtype::i32;
+  const auto values = to_i64(from);
+  REQUIRE(values.has_value());
+  for (const auto each : *values)
+    made.values.push_back(static_cast<float>(each));
+  return made;
+}
+
+bool starts_with(const std::string& text, const std::string& start) {
+  return text.rfind(start, 0) == 0;
+}
+
+/// `key` is what stands after "<case>/".
+void put(op_case& into, const std::string& key, host_tensor value) {
+  const auto rest = key.substr(key.find('.') + 1);
+  if (starts_with(key, "input")) // in order, since files are in order of name
+    into.inputs.push_back(std::move(value));
+  else if (starts_with(key, "param."))
+    into.parameters[rest] = std::move(value);
+  else if (starts_with(key, "after."))
+    into.statistics[rest] = std::move(value);
+  else if (starts_with(key, "grad."))
+    into.grads[rest] = std::move(value);
+  else
+    (key == "output" ? into.output : into.output_grad) = std::move(value);
+}
+
+op_case read_case(const safetensors_file& file, const std::string& op,
+                  const std::string& name, const std::string& metadata) {
+  op_case made;
+  made.name = name;
+  made.op = op;
+  const auto about = nlohmann::json::parse(metadata);
+  made.is_training = about.at("training").get<bool>();
+  for (const auto& [key, value] : about.at("attributes").items())
+    made.settings[key] = to_attribute(value);
+  for (const auto& each : file.tensors)
+    if (starts_with(each.name, name + "/"))
+      put(made, each.name.substr(name.size() + 1), to_host(each));
+  return made;
+}
+
+} // namespace
+
+std::vector<op_case> golden_cases(const std::string& op) {
+  const auto file = read_safetensors(golden_path(op));
+  INFO(golden_path(op));
+  REQUIRE(file.has_value());
+  std::vector<op_case> cases;
+  for (const auto& [name, metadata] : file->metadata)
+    cases.push_back(read_case(*file, op, name, metadata));
+  return cases;
+}
+
+op_case golden_case(const std::string& op, const std::string& name) {
+  for (auto& each : golden_cases(op))
+    if (each.name == name)
+      return each;
+  FAIL("no case " << name << " of " << op);
+  return {};
+}
+
+} // namespace pd

@@ -1,0 +1,35 @@
+#include "tools/pd_engine/commands.hpp"
+
+#include <cstdio>
+
+namespace pd {
+
+namespace {
+
+constexpr int job_failed = 1;
+constexpr int invalid_input = 2;
+
+/// What a person gave is wrong, or the machine is.
+bool is_invalid_input(errc code) {
+  return code != errc::io && code != errc::out_of_memory
+         && code != errc::failed;
+}
+
+} // namespace
+
+void job_arguments::add_to(CLI::App& app) {
+  app.add_option("JOB", path, "a job file, as those in graphs/")->required();
+  app
+    .add_option("--set", overrides,
+                "section.key=value: instead of what the file says")
+    ->allow_extra_args(false);
+}
+
+void fail(command_context& context, const error& why, bool has_begun) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "pd-engine: error: %s\n", why.message.c_str());
+  context.status
+    = !has_begun && is_invalid_input(why.code) ? invalid_input : job_failed;
+}
+
+} // namespace pd

@@ -1,0 +1,173 @@
+#include "engine/base/log.hpp"
+#include "engine/base/text.hpp"
+#include "engine/job/job_file.hpp"
+#include "engine/train/session.hpp"
+#include "engine/train/weights.hpp"
+#include "tools/pd_engine/commands.hpp"
+#include "tools/pd_engine/host_facts.hpp"
+#include "tools/pd_engine/interrupt.hpp"
+#include "tools/pd_engine/progress.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace pd {
+
+namespace {
+
+constexpr int interrupted_status = 130;
+
+struct run_arguments {
+  job_arguments which;
+  std::string runs = "runs";
+  bool is_json = false;
+};
+
+std::string figures(const update_metrics& at) {
+  return fmt::format("epoch {}  loss {:.4f}  accuracy {:.3f}  {:.1f} samples/s",
+                     at.epoch, at.loss, at.accuracy, at.samples_per_s);
+}
+
+std::string figures(const evaluation_metrics& at) {
+  return fmt::format("epoch {}  test loss {:.4f}  test accuracy {:.4f}  "
+                     "({} samples)",
+                     at.epoch, at.loss, at.accuracy, at.samples);
+}
+
+/// Shows and records what a training run says.
+class run_reporter {
+public:
+  run_reporter(run_directory& to, progress& shown) : to_{to}, shown_{shown} {}
+
+  [[nodiscard]] train_observer observer() {
+    return {[this](const auto& at, const auto& far) { return add(at, far); },
+            [this](const auto& far) { evaluating(far); },
+            [this](const auto& at) { return add(at); }};
+  }
+
+private:
+  result<void> add(const update_metrics& at, const train_progress& far) {
+    if (is_evaluating_)
+      shown_.restart();
+    is_evaluating_ = false;
+    shown_.update(figures(at), far.samples_done, far.samples_total);
+    return to_.append(at);
+  }
+
+  void evaluating(const train_progress& far) {
+    if (!is_evaluating_)
+      shown_.restart();
+    is_evaluating_ = true;
+    shown_.update("test", far.samples_done, far.samples_total);
+  }
+
+  result<void> add(const evaluation_metrics& at) {
+    shown_.line(figures(at));
+    log_info(figures(at));
+    return to_.append(at);
+  }
+
+  run_directory& to_;
+  progress& shown_;
+  bool is_evaluating_ = false;
+};
+
+nlohmann::ordered_json to_json(const train_summary& from,
+                               const std::string& directory) {
+  nlohmann::ordered_json made{{"loss", from.loss},
+                              {"accuracy", from.accuracy},
+                              {"samples", from.samples},
+                              {"seconds", from.seconds},
+                              {"samples_per_s", from.samples_per_s},
+                              {"left_over_samples", from.left_over},
+                              {"data_stall_s", from.data_stall_s}};
+  if (from.has_evaluation) {
+    made["eval_loss"] = from.evaluation.loss;
+    made["eval_accuracy"] = from.evaluation.accuracy;
+    made["eval_samples"] = from.evaluation.samples;
+  }
+  made["interrupted"] = from.was_interrupted;
+  made["run_directory"] = directory;
+  return made;
+}
+
+std::string headline(const job& from, const session& with) {
+  return fmt::format(
+    "{}: {} on {}, {} samples a microbatch, {}, {}", from.name,
+    from.model.file.empty() ? from.model.name : from.model.file,
+    from.data.dataset, from.data.microbatch, from.run.precision,
+    with.on->describe());
+}
+
+void print_summary(progress& shown, const train_summary& from,
+                   const std::string& directory) {
+  if (from.samples > 0)
+    shown.line(fmt::format(
+      "trained on {} samples in {}: {:.1f} samples/s, waited {:.1f} s for data",
+      from.samples, format_duration(from.seconds), from.samples_per_s,
+      from.data_stall_s));
+  if (from.left_over > 0)
+    shown.line(fmt::format("{} samples of the epoch fill no microbatch",
+                           from.left_over));
+  shown.line("run directory: " + directory);
+}
+
+/// The run from the open session to its end.
+result<train_summary> train(session& with, run_directory& to, progress& shown) {
+  run_reporter reporter{to, shown};
+  PD_TRY(auto summary,
+         with.loop->run(reporter.observer(), watch_interrupts()));
+  if (with.what.train.epochs > 0)
+    PD_CHECK(save_weights(*with.program, to.path() + "/weights.safetensors"));
+  return summary;
+}
+
+result<run_directory> open_directory(const session& with,
+                                     const run_arguments& given,
+                                     const command_context& context) {
+  PD_TRY(auto made, run_directory::make(given.runs, with.what.name));
+  PD_CHECK(made.write("job.toml", print_job(with.what)));
+  PD_CHECK(made.write("command.txt", join(context.command_line, " ") + "\n"));
+  PD_CHECK(made.write("host.json", host_facts(*with.on)));
+  log_to_file(made.path() + "/run.log");
+  return made;
+}
+
+void run(const run_arguments& given, command_context& context) {
+  const auto job = load_job(given.which.path, given.which.overrides);
+  if (!job)
+    return fail(context, job.failure());
+  auto with = open_session(*job, context.ops);
+  if (!with)
+    return fail(context, with.failure());
+  auto directory = open_directory(*with, given, context);
+  if (!directory)
+    return fail(context, directory.failure());
+  progress shown{job->train.print_every, given.is_json};
+  shown.line(headline(*job, *with));
+  log_info(headline(*job, *with));
+  const auto summary = train(*with, *directory, shown);
+  if (!summary) {
+    shown.line("");
+    log_error(summary.failure().message);
+    return fail(context, summary.failure(), true);
+  }
+  if (given.is_json)
+    fmt::print("{}\n", to_json(*summary, directory->path()).dump());
+  print_summary(shown, *summary, directory->path());
+  if (summary->was_interrupted)
+    context.status = interrupted_status;
+}
+
+} // namespace
+
+void add_run(CLI::App& app, command_context& context) {
+  const auto given = std::make_shared<run_arguments>();
+  given->which.add_to(app);
+  app.add_option("--runs", given->runs, "where run directories are made")
+    ->capture_default_str();
+  app.add_flag("--json", given->is_json, "print one JSON object at the end");
+  app.callback([given, &context] { run(*given, context); });
+}
+
+} // namespace pd

@@ -1,4 +1,5 @@
-# pd_layer(NAME [FOLDERS a b ...] [DEPENDS layers...] [LIBS third party...])
+# pd_layer(NAME [FOLDERS a b ...] [DEPENDS layers...] [LIBS third party...]
+#          [PUBLIC_LIBS third party in its headers...])
 #
 # One static library of the .cpp files of its folders (engine_base is
 # engine/base); an interface library while there are none. A dependency must be
@@ -6,7 +7,7 @@
 # device or a library of their own (cuda_*, nccl_*, gloo_*) stay out.
 
 function(pd_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;DEPENDS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;DEPENDS;LIBS;PUBLIC_LIBS")
   if(NOT arg_FOLDERS)
     string(REPLACE "engine_" "engine/" arg_FOLDERS "${name}")
   endif()
@@ -19,10 +20,11 @@ function(pd_layer name)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name}
-      PUBLIC ${arg_DEPENDS} PRIVATE pd_flags ${arg_LIBS})
+      PUBLIC ${arg_DEPENDS} ${arg_PUBLIC_LIBS} PRIVATE pd_flags ${arg_LIBS})
   else()
     add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE ${arg_DEPENDS} ${arg_LIBS})
+    target_link_libraries(${name}
+      INTERFACE ${arg_DEPENDS} ${arg_PUBLIC_LIBS} ${arg_LIBS})
   endif()
 endfunction()
 

@@ -31,7 +31,7 @@ target_compile_options(pd_flags INTERFACE -ffp-contract=off)
 
 target_compile_options(pd_flags INTERFACE
   -Wall -Wextra -Wpedantic
-  -Wshadow -Wconversion -Wno-sign-conversion -Wdouble-promotion
+  -Wshadow -Wconversion -Wno-sign-conversion
   -Wold-style-cast -Wcast-align -Wcast-qual
   -Wnon-virtual-dtor -Woverloaded-virtual
   -Wextra-semi -Wformat=2 -Wno-format-nonliteral -Wundef -Wunused -Wvla)
@@ -54,6 +54,10 @@ if(PD_SANITIZE)
     target_compile_options(pd_flags INTERFACE
       -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
   endif()
+endif()
+
+if(PD_FUZZ)
+  target_compile_options(pd_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # With a base directory two checkouts share one cache.

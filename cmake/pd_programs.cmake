@@ -11,6 +11,8 @@ function(pd_program name)
   if(sources)
     add_library(${library} STATIC ${sources})
     target_link_libraries(${library} PRIVATE pd_flags PUBLIC ${arg_LINK})
+    target_compile_definitions(${library}
+      PRIVATE "PD_VERSION=\"${PROJECT_VERSION}\"")
   else()
     add_library(${library} INTERFACE)
     target_link_libraries(${library} INTERFACE ${arg_LINK})

@@ -25,16 +25,17 @@ namespace pd {
 /// stands before the first node that takes it.
 ///
 /// Errors: io; bad_file, bad_value, unknown_name with "path:line: ", the node
-/// and what is wrong with it. Shapes are infer()'s to check.
+/// and what is wrong with it. Without `ops` the names and settings of the ops
+/// are infer()'s to check, as the shapes always are.
 [[nodiscard]] result<graph> load_graph(const std::string& path,
                                        const image_extents& image,
-                                       const registry& ops);
+                                       const registry* ops = nullptr);
 
 /// The same from memory. `path` need not exist.
 [[nodiscard]] result<graph> parse_graph(std::string_view text,
                                         const std::string& path,
                                         const image_extents& image,
-                                        const registry& ops);
+                                        const registry* ops = nullptr);
 
 /// The graph as a file. parse_graph reads it back equal, if "input" and
 /// "labels" stand where it puts them.

@@ -22,6 +22,7 @@ struct model_spec {
   std::string weights; ///< empty: drawn from the seed
   std::int64_t classes = 10;
   image_extents image{28, 28, 1};
+  double dropout = 0.5; ///< alexnet and vgg only
 };
 
 struct data_spec {

@@ -2,10 +2,12 @@
 
 #include "engine/base/text.hpp"
 #include "engine/job/job_keys.hpp"
+#include "engine/models/models.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 namespace pd {
@@ -65,6 +67,12 @@ result<void> check_section(const toml_section& at) {
 
 // -- reading -----------------------------------------------------------------
 
+/// The folder of a file, absolute if the system says where we are.
+fs::path absolute_folder(const std::string& file) {
+  std::error_code ignored;
+  return (fs::current_path(ignored) / file).parent_path();
+}
+
 /// Makes a path absolute. What is empty stays so.
 void resolve(std::string& path, const fs::path& folder) {
   if (!path.empty())
@@ -88,7 +96,7 @@ class section_reader {
 public:
   section_reader(std::string path, job& to, places& said)
     : path_{std::move(path)}, to_{to}, said_{said} {
-    folder_ = fs::absolute(path_).parent_path();
+    folder_ = absolute_folder(path_);
   }
 
   result<void> read(const toml_section& from) {
@@ -165,7 +173,7 @@ result<void> apply_override(const std::string& text, job& to, places& said) {
     return error{errc::bad_value,
                  "--set " + text + ": [[stage]] is set in the file only"};
   const auto done =
-    set(what.section, what.key, override_value(what), to, fs::current_path());
+    set(what.section, what.key, override_value(what), to, absolute_folder("x"));
   if (!done)
     return done.failure().within("--set");
   said[what.section + "." + what.key] = "--set";
@@ -192,12 +200,11 @@ result<void> check_carried_out(const job& j, const places& said) {
   return {};
 }
 
-/// Rules over more than one key: where to point, whether it is broken, what
-/// to say.
+/// A rule that no key can hold to by itself: where to point if it is broken,
+/// and what to say, which is nothing if it is not.
 struct rule {
   const char* key;
-  bool (*is_broken)(const job&);
-  const char* message;
+  std::string (*broken)(const job&);
 };
 
 /// A run's folder has this name in its own.
@@ -217,34 +224,60 @@ std::string job_name(const std::string& path) {
   return name.empty() ? "job" : name;
 }
 
-constexpr rule rules[]{
-  {".name", [](const job& j) { return !is_plain(j.name); },
-   "name: wanted letters, digits, '.', '_' and '-'"},
-  {"model.name",
-   [](const job& j) { return j.model.name.empty() && j.model.file.empty(); },
-   "model: wanted a name or a file, got neither"},
-  {"model.file",
-   [](const job& j) { return !j.model.name.empty() && !j.model.file.empty(); },
-   "model: wanted a name or a file, got both"},
-  {"data.dataset",
-   [](const job& j) { return j.data.dataset == "idx" && j.data.path.empty(); },
-   "data.path: wanted the folder of the idx files, got nothing"},
-  {"optimizer.nesterov",
-   [](const job& j) {
-     const auto& rule = j.optimizer.rule;
-     return rule.nesterov && (rule.momentum == 0 || rule.dampening != 0);
-   },
-   "optimizer.nesterov: wanted momentum above 0 and dampening 0"},
-};
+std::string plain_name(const job& j) {
+  if (is_plain(j.name))
+    return "";
+  return "name: wanted letters, digits, '.', '_' and '-'";
+}
+
+std::string known_model(const job& j) {
+  const auto& name = j.model.name;
+  if (name.empty())
+    return j.model.file.empty() ? "model: wanted a name or a file, got neither"
+                                : "";
+  std::vector<std::string> names;
+  for (const auto& each : model_names())
+    names.push_back(each.name);
+  if (std::ranges::find(names, name) != names.end())
+    return "";
+  return "model.name: no model '" + name + "'" + did_you_mean(name, names)
+         + "; `pd-engine models` lists them";
+}
+
+std::string one_model(const job& j) {
+  if (j.model.name.empty() || j.model.file.empty())
+    return "";
+  return "model: wanted a name or a file, got both";
+}
+
+std::string idx_path(const job& j) {
+  if (j.data.dataset != "idx" || !j.data.path.empty())
+    return "";
+  return "data.path: wanted the folder of the idx files, got nothing";
+}
+
+std::string nesterov_momentum(const job& j) {
+  const auto& with = j.optimizer.rule;
+  if (!with.nesterov || (with.momentum > 0 && with.dampening == 0))
+    return "";
+  return "optimizer.nesterov: wanted momentum above 0 and dampening 0";
+}
+
+constexpr rule rules[]{{".name", plain_name},
+                       {"model.name", known_model},
+                       {"model.file", one_model},
+                       {"data.dataset", idx_path},
+                       {"optimizer.nesterov", nesterov_momentum}};
 
 result<void> check_rules(const job& j, const places& said,
                          const std::string& path) {
   for (const auto& each : rules) {
-    if (!each.is_broken(j))
+    const auto message = each.broken(j);
+    if (message.empty())
       continue;
     const auto at = said.find(each.key);
     return error{errc::bad_value,
-                 (at == said.end() ? path : at->second) + ": " + each.message};
+                 (at == said.end() ? path : at->second) + ": " + message};
   }
   return {};
 }

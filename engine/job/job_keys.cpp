@@ -48,6 +48,12 @@ std::string if_synthetic(const job& j) {
                 "data.dataset", j.data.dataset);
 }
 
+std::string unless_dropout(const job& j) {
+  const auto& name = j.model.name;
+  return unless(name == "alexnet" || name.starts_with("vgg"),
+                "alexnet or a vgg", "model.name", name);
+}
+
 std::string unless_sgd(const job& j) {
   const auto& name = j.optimizer.rule.name;
   return unless(name == "sgd", "sgd", "optimizer.name", name);
@@ -80,6 +86,21 @@ std::string unless_polynomial(const job& j) {
 
 std::string unless_final(const job& j) {
   return unless_policy(j, "polynomial", "cosine");
+}
+
+/// One stage under these is what the trainer does; the others delay weights
+/// or cut the backward pass.
+std::string unless_simple(const job& j) {
+  const auto& name = j.schedule.name;
+  const bool is_simple =
+    name == "model-parallel" || name == "gpipe" || name == "1f1b";
+  return is_simple ? "" : not_yet(j);
+}
+
+std::string unless_rounds(const job& j) {
+  const auto& name = j.schedule.name;
+  return unless(name == "gpipe" || name == "1f1b", "gpipe or 1f1b",
+                "schedule.name", name);
 }
 
 std::string unless_cpu(const job& j) {
@@ -137,6 +158,14 @@ void add_model_keys(std::vector<job_key>& to) {
                 .place = PD_AT(model.image),
                 .meaning = "height, width, channels of what the network reads",
                 .unit = "pixels"});
+  to.push_back({.section = "model",
+                .name = "dropout",
+                .place = PD_AT(model.dropout),
+                .meaning = "`alexnet`, `vgg*` only: what their dropout layers "
+                           "drop",
+                .unit = "share",
+                .most = 0.99,
+                .refuse = unless_dropout});
 }
 
 void add_data_keys(std::vector<job_key>& to) {
@@ -332,19 +361,22 @@ void add_schedule_keys(std::vector<job_key>& to) {
   to.push_back({.section = "schedule",
                 .name = "name",
                 .place = PD_AT(schedule.name),
-                .meaning = "of one stage: an update after each microbatch",
+                .meaning =
+                  "one stage: `pipedream` and `model-parallel` "
+                  "update after each microbatch, `gpipe` and `1f1b` after each "
+                  "round; no other is supported",
                 .choices = {"model-parallel", "gpipe", "1f1b", "pipedream",
                             "pipedream-2bw", "interleaved", "zero-bubble",
                             "zero-bubble-2p", "zero-bubble-v"},
-                .refuse = not_yet});
+                .refuse = unless_simple});
   to.push_back({.section = "schedule",
                 .name = "microbatches",
                 .place = PD_AT(schedule.microbatches),
-                .meaning = "per round, for schedules that have rounds",
+                .meaning = "in a round: `gpipe`, `1f1b` only",
                 .unit = "microbatches",
                 .least = 1,
                 .most = 1e6,
-                .refuse = not_yet});
+                .refuse = unless_rounds});
   to.push_back({.section = "schedule",
                 .name = "depth",
                 .place = PD_AT(schedule.depth),

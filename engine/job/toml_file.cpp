@@ -1,6 +1,7 @@
 #include "engine/job/toml_file.hpp"
 
 #include "engine/base/text.hpp"
+#include "engine/job/toml_parser.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,10 +13,6 @@
 #include <optional>
 #include <system_error>
 #include <utility>
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
 
 namespace pd {
 
@@ -129,14 +126,24 @@ private:
   toml_document document_;
 };
 
-result<toml_document> parse(std::string_view text, const std::string& path) {
-  const auto parsed = toml::parse(text, path);
-  if (parsed)
-    return flattener{path}.flatten(parsed.table());
-  const auto& why = parsed.error();
-  const auto line = static_cast<int>(why.source().begin.line);
-  return error{errc::bad_file, place_text(path, line) + ": not TOML: "
-                                 + printable(why.description())};
+error not_toml(const std::string& place, std::string_view why) {
+  return {errc::bad_file, place + ": not TOML: " + printable(why)};
+}
+
+/// toml++ breaks its own assertion over "[" or "[[" at the end of a line, and
+/// then does not say where.
+error malformed(std::string_view text, const std::string& path) {
+  const auto lines = split(text, '\n');
+  const auto is_open = [](const std::string& line) {
+    const auto last = line.find_last_not_of(" \t\r");
+    return last != std::string::npos && line[last] == '['
+           && line.find_first_not_of(" \t[") > last;
+  };
+  const auto at = std::ranges::find_if(lines, is_open);
+  if (at == lines.end())
+    return not_toml(path, "malformed");
+  return not_toml(place_text(path, static_cast<int>(at - lines.begin()) + 1),
+                  "a table header without a name");
 }
 
 /// The shortest text that reads back as `x`, and as no whole number.
@@ -185,9 +192,13 @@ struct printer {
 result<toml_document> parse_toml(std::string_view text,
                                  const std::string& path) {
   try {
-    return parse(text, path);
-  } catch (const std::exception& why) { // memory, or a defect of toml++
-    return error{errc::bad_file, path + ": not TOML: " + printable(why.what())};
+    const auto root = toml::parse(text, path);
+    return flattener{path}.flatten(root);
+  } catch (const toml::parse_error& why) {
+    const auto line = static_cast<int>(why.source().begin.line);
+    return not_toml(place_text(path, line), why.description());
+  } catch (const std::exception&) { // an assertion of toml++
+    return malformed(text, path);
   }
 }
 

@@ -9,6 +9,15 @@ namespace pd {
 
 namespace {
 
+result<graph> build_named(const job& from) {
+  return build_model(from.model.name,
+                     {.classes = from.model.classes,
+                      .height = from.model.image.height,
+                      .width = from.model.image.width,
+                      .channels = from.model.image.channels,
+                      .dropout = from.model.dropout});
+}
+
 dataset_spec describe_data(const job& from, dataset_split split) {
   return {.name = from.data.dataset,
           .path = from.data.path,
@@ -19,7 +28,8 @@ dataset_spec describe_data(const job& from, dataset_split split) {
           .classes = static_cast<int>(from.model.classes),
           .seed = static_cast<std::uint64_t>(from.seed),
           .samples = from.data.samples,
-          .scale = {from.data.mean, from.data.std}};
+          .scale = {static_cast<float>(from.data.mean),
+                    static_cast<float>(from.data.std)}};
 }
 
 bool is_evaluated(const job& from) {
@@ -78,15 +88,14 @@ result<void> open_optimizer(session& to, const registry& ops) {
 } // namespace
 
 result<graph> build_graph(const job& from) {
-  if (!from.model.file.empty())
-    return load_graph(from.model.file, from.model.image);
-  return build_model(
-    from.model.name,
-    {.classes = from.model.classes,
-     .height = from.model.image.height,
-     .width = from.model.image.width,
-     .channels = from.model.image.channels,
-     .label_smoothing = from.train.label_smoothing});
+  PD_TRY(auto net, from.model.file.empty()
+                     ? build_named(from)
+                     : load_graph(from.model.file, from.model.image));
+  if (from.train.label_smoothing > 0)
+    for (auto& each : net.nodes)
+      if (each.op == "softmax_loss")
+        each.settings["label_smoothing"] = from.train.label_smoothing;
+  return net;
 }
 
 result<std::unique_ptr<device>> open_job_device(const job& from) {

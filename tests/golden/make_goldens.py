@@ -60,6 +60,8 @@ class Cases:
         wants: the inputs that have a gradient; all floating ones if None.
         """
         params = params or {}
+        for x in [*inputs, *params.values()]:
+            assert not x.is_floating_point() or (x == rounded(x)).all(), name
         wide = [x.double() if x.is_floating_point() else x for x in inputs]
         leaves = [x.requires_grad_() if x.is_floating_point() else x
                   for x in wide]
@@ -102,8 +104,12 @@ class Cases:
                           self.metadata)
 
 
+def rounded(x):
+    return x.bfloat16().float()
+
+
 def operand(*shape, scale=1.0):
-    return (torch.randn(*shape) * scale).bfloat16().float()
+    return rounded(torch.randn(*shape) * scale)
 
 
 # -- ops with parameters -----------------------------------------------------
@@ -177,7 +183,7 @@ def batch_norm(cases):
             eps=1e-5, momentum=0.1):
         params = {"weight": operand(c), "bias": operand(c),
                   "running_mean": operand(c, scale=0.3),
-                  "running_var": operand(c).abs() + 0.5,
+                  "running_var": rounded(operand(c).abs() + 0.5),
                   "num_batches_tracked": torch.tensor(7)}
 
         def forward(x, p):
@@ -191,8 +197,7 @@ def batch_norm(cases):
                 "running_mean": mean, "running_var": var,
                 "num_batches_tracked": torch.tensor(8 if training else 7)}
 
-        inputs = [operand(n, c, h, w) + 0.25]
-        inputs[0] = inputs[0].bfloat16().float()
+        inputs = [rounded(operand(n, c, h, w) + 0.25)]
         if residual:
             inputs.append(operand(n, c, h, w))
         cases.add(name, {"relu": relu, "eps": eps, "momentum": momentum},
@@ -236,7 +241,7 @@ def max_pool(cases):
     add("rectangle", 2, 7, 8, 6, [3, 2], [1, 2], [1, 0])
     add("ties", 1, 9, 8, 8, 3, 2, 1,
         values=torch.randint(0, 3, (1, 9, 8, 8)).float())
-    add("negative", 1, 4, 5, 5, 3, 2, 1, values=-operand(1, 4, 5, 5).abs() - 1)
+    add("negative", 1, 4, 5, 5, 3, 2, 1, values=rounded(-operand(1, 4, 5, 5).abs() - 1))
 
 
 def avg_pool(cases):

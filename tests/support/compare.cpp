@@ -23,15 +23,15 @@ std::string place(std::size_t index, const shape& extents) {
 
 double largest(std::span<const float> values) {
   double most = 0;
-  for (const float x : values)
-    most = std::max(most, std::abs(static_cast<double>(x)));
+  for (const double x : values)
+    most = std::max(most, std::abs(x));
   return most;
 }
 
 double norm(std::span<const float> values) {
   double sum = 0;
-  for (const float x : values)
-    sum += static_cast<double>(x) * x;
+  for (const double x : values)
+    sum += x * x;
   return std::sqrt(sum);
 }
 
@@ -49,7 +49,7 @@ std::string first_difference(std::span<const float> got,
   const double allowed = relative * largest(wanted);
   double sum = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const double by = static_cast<double>(got[i]) - wanted[i];
+    const double by = double{got[i]} - double{wanted[i]};
     sum += by * by;
     if (!(std::abs(by) <= allowed)) {
       out << "at " << place(i, extents) << ": got " << got[i] << ", wanted "

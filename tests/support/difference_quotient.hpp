@@ -17,7 +17,7 @@ template <class F>
   const std::vector<float> start{x.begin(), x.end()};
   const auto at = [&](double step) {
     for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = static_cast<float>(start[i] + step * v[i]);
+      x[i] = static_cast<float>(double{start[i]} + step * double{v[i]});
     return f();
   };
   const double slope = (at(h) - at(-h)) / (2 * h);
@@ -31,7 +31,7 @@ template <class F>
                                 std::span<const float> b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
-    sum += static_cast<double>(a[i]) * b[i];
+    sum += double{a[i]} * double{b[i]};
   return sum;
 }
 

@@ -4,17 +4,12 @@
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
-
-#include <filesystem>
-
 namespace pd {
 
 namespace {
 
 std::string golden_path(const std::string& op) {
-  const std::filesystem::path here{__FILE__}; // tests/support/golden.cpp
-  const auto tests = here.parent_path().parent_path();
-  return (tests / "golden" / "ops" / (op + ".safetensors")).string();
+  return PD_SOURCE_DIR "/tests/golden/ops/" + op + ".safetensors";
 }
 
 attribute to_attribute(const nlohmann::json& value) {

@@ -129,7 +129,7 @@ result<run_directory> open_directory(const session& with,
   PD_CHECK(made.write("job.toml", print_job(with.what)));
   PD_CHECK(made.write("command.txt", join(context.command_line, " ") + "\n"));
   PD_CHECK(made.write("host.json", host_facts(*with.on)));
-  log_to_file(made.path() + "/run.log");
+  PD_CHECK(log_to_file(made.path() + "/run.log"));
   return made;
 }
 

@@ -29,6 +29,7 @@ const std::vector<bad_input> bad_jobs{
   {"[model\nname = 'x'", "job.toml:1: not TOML: "},
   {"name = 'a'\nname = 'b'", "job.toml:2: not TOML: "},
   {"[model]\nname = 'a'\n[model]\n", "job.toml:3: not TOML: "},
+  {"seed = 1\n [[ \n", "job.toml:2: not TOML: a table header without a name"},
   {"name = \"\xff\"", "job.toml:1: not TOML: "},
   {std::string{"name = 'a\0b'", 13}, "job.toml:1: not TOML: "},
   {"name = 2024-01-01",
@@ -107,6 +108,10 @@ const std::vector<bad_input> bad_jobs{
   {"[run]\nprecision = 'f16'",
    "job.toml:2: run.precision: wanted one of \"f32\", \"bf16\", got \"f16\""},
 
+  {"[model]\nname = 'resnet5'",
+   "job.toml:2: model.name: no model 'resnet5' (did you mean 'resnet50'?); "
+   "`pd-engine models` lists them"},
+
   // one by one right, together wrong
   {"[model]\nname = 'lenet'\nfile = 'net.toml'",
    "job.toml:3: model: wanted a name or a file, got both"},
@@ -140,9 +145,12 @@ const std::vector<bad_input> bad_jobs{
   {lenet + "[[stage]]\nreplicas = 2",
    "job.toml:4: stage.replicas: not supported by this version; wanted 1, got "
    "2"},
-  {lenet + "[schedule]\nname = 'gpipe'",
+  {lenet + "[schedule]\nname = 'zero-bubble'",
    "job.toml:4: schedule.name: not supported by this version; wanted "
-   "\"pipedream\", got \"gpipe\""},
+   "\"pipedream\", got \"zero-bubble\""},
+  {lenet + "[schedule]\nmicrobatches = 4",
+   "job.toml:4: schedule.microbatches: only gpipe or 1f1b takes it, and "
+   "schedule.name is 'pipedream'; wanted 1, got 4"},
   {lenet + "[checkpoint]\ndirectory = 'c'",
    "job.toml:4: checkpoint.directory: not supported by this version; wanted "
    "\"\", got \"c\""},
@@ -360,7 +368,7 @@ TEST_CASE("a bad graph file gives its message", "[job][bad_input]") {
   const auto ops = make_any_ops();
   for (const auto& [text, wanted] : bad_graphs)
     check_message(text,
-                  message_of(parse_graph(text, "net.toml", {28, 28, 1}, ops)),
+                  message_of(parse_graph(text, "net.toml", {28, 28, 1}, &ops)),
                   wanted);
 }
 
@@ -392,7 +400,7 @@ TEST_CASE("a file that is not there gives its message", "[job][bad_input]") {
   const std::string none = "/nonexistent/x.toml";
   const auto wanted = none + ": cannot read: No such file or directory";
   CHECK(message_of(load_job(none)) == wanted);
-  CHECK(message_of(load_graph(none, {28, 28, 1}, ops)) == wanted);
+  CHECK(message_of(load_graph(none, {28, 28, 1}, &ops)) == wanted);
   CHECK(message_of(load_job("/")) == "/: cannot read: Is a directory");
   CHECK(message_of(load_job("/dev/zero")) == "/dev/zero: more than 4 MiB");
 }

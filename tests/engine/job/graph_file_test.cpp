@@ -11,7 +11,8 @@ namespace {
 constexpr image_extents image{28, 32, 3};
 
 result<graph> parse(const std::string& text) {
-  return parse_graph(text, "net.toml", image, make_any_ops());
+  const auto ops = make_any_ops();
+  return parse_graph(text, "net.toml", image, &ops);
 }
 
 bool operator==(const node& a, const node& b) {

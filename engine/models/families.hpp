@@ -1,0 +1,40 @@
+/// The builders, one a file: mlp.cpp, lenet.cpp, alexnet.cpp, vgg.cpp,
+/// resnet.cpp. For models.cpp only.
+
+#pragma once
+
+#include "engine/graph/builder.hpp"
+#include "engine/models/models.hpp"
+
+#include <array>
+
+namespace pd {
+
+/// The node "input" for the options' images.
+inline int add_image(graph_builder& to, const model_options& options) {
+  return to.input({options.channels, options.height, options.width});
+}
+
+[[nodiscard]] result<graph> build_mlp(const model_options& options);
+[[nodiscard]] result<graph> build_lenet(const model_options& options);
+[[nodiscard]] result<graph> build_alexnet(const model_options& options);
+
+struct vgg_kind {
+  const char* name;
+  std::array<int, 5> convolutions; ///< before each of the five poolings
+  bool has_norms;
+};
+[[nodiscard]] result<graph> build_vgg(const vgg_kind& kind,
+                                      const model_options& options);
+
+struct resnet_kind {
+  const char* name;
+  std::array<int, 4> blocks; ///< of layer1 ... layer4
+  bool is_bottleneck;
+  std::int64_t groups = 1;
+  std::int64_t group_width = 64; ///< channels of a group in layer1
+};
+[[nodiscard]] result<graph> build_resnet(const resnet_kind& kind,
+                                         const model_options& options);
+
+} // namespace pd

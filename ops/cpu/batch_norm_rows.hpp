@@ -1,0 +1,175 @@
+/// The loops of batch normalization over rows that lie together. All that is
+/// not a sum over rows is done outside (batch_norm.cpp).
+///
+/// With K a number near the channel's mean, every formula is in x - K, which
+/// is exact where x is near its mean: so a mean far above the deviation costs
+/// no accuracy.
+///
+///     z = (x - K) scale + shift (+ residual);  y = z or relu(z)
+///     dz = dy, or 0 where relu cut z off
+///     dx = dz scale + ((x - K) slope + level)
+
+#pragma once
+
+#include "ops/cpu/lanes.hpp"
+
+namespace pd::cpu {
+
+/// Where the mask of a fused ReLU comes from in backward.
+enum class relu_mask : std::uint8_t {
+  none,
+  from_input, ///< z is computed again
+  from_bits,  ///< forward wrote them: z had a residual, which is not stashed
+};
+
+/// One channel block's numbers; a pointer to the first channel of each.
+struct norm_channels {
+  const float* center; ///< K
+  const float* scale;
+  const float* shift;
+  const float* slope; ///< backward only
+  const float* level; ///< backward only
+};
+
+/// Rows that lie together, at the first of them.
+template <class T, int B>
+struct norm_rows {
+  std::int64_t rows = 0;
+  const T* x = nullptr;
+  const T* residual = nullptr;
+  T* y = nullptr;
+  lane_bits<B>* bits = nullptr;
+  const T* dy = nullptr;
+  const T* other_dy = nullptr;
+  T* dz = nullptr; ///< may be dy
+  T* dx = nullptr; ///< may be dy
+};
+
+/// Two sums over rows, by channel.
+template <int B>
+struct row_sums {
+  alignas(64) float first[B];
+  alignas(64) float second[B];
+};
+
+/// Sums of rows in several chains, since an addition waits for the one before.
+template <int B>
+class row_adder {
+public:
+  PD_INLINE void add(int chain, const lanes<B>& a, const lanes<B>& b) {
+    first_[chain] = first_[chain] + a;
+    second_[chain] = second_[chain] + b;
+  }
+
+  PD_INLINE void write(row_sums<B>& to) const {
+    store<B>(to.first, (first_[0] + first_[1]) + (first_[2] + first_[3]));
+    store<B>(to.second, (second_[0] + second_[1]) + (second_[2] + second_[3]));
+  }
+
+  static constexpr int chains = 4;
+
+private:
+  lanes<B> first_[chains] = {};
+  lanes<B> second_[chains] = {};
+};
+
+/// Calls add_row(row, chain), chains in turn.
+template <int Chains, class F>
+PD_INLINE void for_rows(std::int64_t rows, F&& add_row) {
+  std::int64_t i = 0;
+  for (; i + Chains <= rows; i += Chains)
+#pragma GCC unroll 8
+    for (int chain = 0; chain < Chains; ++chain)
+      add_row(i + chain, chain);
+  for (; i < rows; ++i)
+    add_row(i, 0);
+}
+
+/// Sums of x - K and of its square.
+template <class T, int B>
+void sum_values(const T* x, std::int64_t rows, const float* center,
+                row_sums<B>& to) {
+  const auto k = load<B>(center);
+  row_adder<B> sums;
+  for_rows<row_adder<B>::chains>(rows, [&](std::int64_t i, int chain) {
+    const auto d = load<B>(x + i * B) - k;
+    sums.add(chain, d, d * d);
+  });
+  sums.write(to);
+}
+
+template <class T, int B, bool Residual, bool Relu, bool Streams>
+void normalize(norm_rows<T, B> at, norm_channels by) {
+  const auto k = load<B>(by.center);
+  const auto scale = load<B>(by.scale);
+  const auto shift = load<B>(by.shift);
+  for (std::int64_t i = 0; i < at.rows; ++i) {
+    auto z = (load<B>(at.x + i * B) - k) * scale + shift;
+    if constexpr (Residual)
+      z = z + load<B>(at.residual + i * B);
+    if constexpr (Residual && Relu)
+      at.bits[i] = mask_bits<B>(z);
+    if constexpr (Relu)
+      z = relu<B>(z);
+    if constexpr (Streams)
+      stream<B>(at.y + i * B, z);
+    else
+      store<B>(at.y + i * B, z);
+  }
+}
+
+/// dz of row i. d: x - K.
+template <relu_mask Mask, class T, int B>
+PD_INLINE lanes<B> through_relu(const lanes<B>& dy, const lanes<B>& d,
+                                const norm_rows<T, B>& at, std::int64_t i,
+                                const lanes<B>& scale, const lanes<B>& shift) {
+  if constexpr (Mask == relu_mask::from_input)
+    return masked<B>(dy, d * scale + shift);
+  else if constexpr (Mask == relu_mask::from_bits)
+    return masked<B>(dy, at.bits[i]);
+  else
+    return dy;
+}
+
+/// Sums of dz and of dz (x - K); writes dz if asked to.
+template <class T, int B, relu_mask Mask, bool Other, bool Writes>
+void sum_grads(norm_rows<T, B> at, norm_channels by,
+               row_sums<B>& to) {
+  const auto k = load<B>(by.center);
+  const auto scale = load<B>(by.scale);
+  const auto shift = load<B>(by.shift);
+  row_adder<B> sums;
+  for_rows<row_adder<B>::chains>(at.rows, [&](std::int64_t i, int chain) {
+    auto g = load<B>(at.dy + i * B);
+    if constexpr (Other)
+      g = g + load<B>(at.other_dy + i * B);
+    const auto d = load<B>(at.x + i * B) - k;
+    g = through_relu<Mask>(g, d, at, i, scale, shift);
+    if constexpr (Writes)
+      store<B>(at.dz + i * B, g);
+    sums.add(chain, g, g * d);
+  });
+  sums.write(to);
+}
+
+/// dx from dy; Mask: none if dy is dz.
+template <class T, int B, relu_mask Mask, bool Streams>
+void differentiate(norm_rows<T, B> at, norm_channels by) {
+  const auto k = load<B>(by.center);
+  const auto scale = load<B>(by.scale);
+  const auto shift = load<B>(by.shift);
+  const auto slope = load<B>(by.slope);
+  const auto level = load<B>(by.level);
+  for (std::int64_t i = 0; i < at.rows; ++i) {
+    const auto d = load<B>(at.x + i * B) - k;
+    const auto g = through_relu<Mask>(load<B>(at.dy + i * B), d, at, i, scale,
+                                      shift);
+    const auto dx = g * scale + (d * slope + level);
+    if constexpr (Streams)
+      stream<B>(at.dx + i * B, dx);
+    else
+      store<B>(at.dx + i * B, dx);
+  }
+}
+
+} // namespace pd::cpu

@@ -1,0 +1,255 @@
+/// A row of a blocked activation: the channels that lie together, as a vector.
+///
+/// The compiler's own vector types, so one source serves AVX2 and AVX-512.
+/// Rows of 1 are plain layouts: right, and not fast.
+
+#pragma once
+
+#include "engine/base/dtype.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#if defined(__AVX__)
+#  include <immintrin.h>
+#endif
+
+/// These vanish into loops; out of line they would go through memory.
+#define PD_INLINE __attribute__((always_inline)) inline
+
+namespace pd::cpu {
+
+#if defined(__AVX512F__)
+inline constexpr int register_floats = 16;
+#elif defined(__AVX__)
+inline constexpr int register_floats = 8;
+#else
+inline constexpr int register_floats = 4;
+#endif
+
+template <class T, int W>
+struct register_of {
+  using type [[gnu::vector_size(sizeof(T) * W)]] = T;
+};
+template <class T>
+struct register_of<T, 1> {
+  using type = T;
+};
+
+/// B floats in as few registers as hold them.
+template <int B>
+struct lanes {
+  static constexpr int width = std::min(B, register_floats);
+  static constexpr int parts = B / width;
+  using part = typename register_of<float, width>::type;
+  using word = typename register_of<std::int32_t, width>::type;
+
+  part at[parts];
+
+  friend PD_INLINE lanes operator+(const lanes& a, const lanes& b) {
+    lanes c;
+    for (int i = 0; i < parts; ++i)
+      c.at[i] = a.at[i] + b.at[i];
+    return c;
+  }
+  friend PD_INLINE lanes operator-(const lanes& a, const lanes& b) {
+    lanes c;
+    for (int i = 0; i < parts; ++i)
+      c.at[i] = a.at[i] - b.at[i];
+    return c;
+  }
+  friend PD_INLINE lanes operator*(const lanes& a, const lanes& b) {
+    lanes c;
+    for (int i = 0; i < parts; ++i)
+      c.at[i] = a.at[i] * b.at[i];
+    return c;
+  }
+};
+
+template <int B>
+PD_INLINE lanes<B> splat(float x) {
+  lanes<B> c;
+  for (auto& part : c.at)
+    part = x - typename lanes<B>::part{};
+  return c;
+}
+
+// -- memory ------------------------------------------------------------------
+
+/// Widens bf16 to f32: the upper half of a word.
+template <int B>
+PD_INLINE typename lanes<B>::part widened(const bf16* from) {
+  constexpr int width = lanes<B>::width;
+  if constexpr (width == 1) {
+    return static_cast<float>(*from);
+  } else {
+    using half = typename register_of<std::uint16_t, width>::type;
+    using wide = typename register_of<std::uint32_t, width>::type;
+    half bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return std::bit_cast<typename lanes<B>::part>(
+      __builtin_convertvector(bits, wide) << 16U);
+  }
+}
+
+/// bf16{x} of every lane, as a vector of 16-bit words.
+template <int W, class Part>
+PD_INLINE auto narrowed(const Part& x) {
+  using half = typename register_of<std::uint16_t, W>::type;
+  using wide = typename register_of<std::uint32_t, W>::type;
+  const auto bits = std::bit_cast<wide>(x);
+  const wide even = (bits + 0x7fffU + ((bits >> 16U) & 1U)) >> 16U;
+  const wide quiet = (bits >> 16U) | 0x40U;
+  const wide rounded = x != x ? quiet : even;
+  return __builtin_convertvector(rounded, half);
+}
+
+template <int B>
+PD_INLINE lanes<B> load(const float* from) {
+  lanes<B> c;
+  std::memcpy(c.at, from, sizeof c.at);
+  return c;
+}
+
+template <int B>
+PD_INLINE lanes<B> load(const bf16* from) {
+  lanes<B> c;
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    c.at[i] = widened<B>(from + i * lanes<B>::width);
+  return c;
+}
+
+template <int B>
+PD_INLINE void store(float* to, const lanes<B>& x) {
+  std::memcpy(to, x.at, sizeof x.at);
+}
+
+template <int B>
+PD_INLINE void store(bf16* to, const lanes<B>& x) {
+  constexpr int width = lanes<B>::width;
+  for (int i = 0; i < lanes<B>::parts; ++i) {
+    if constexpr (width == 1) {
+      to[i] = bf16{x.at[i]};
+    } else {
+      const auto half = narrowed<width>(x.at[i]);
+      std::memcpy(&to[i * width].bits, &half, sizeof half);
+    }
+  }
+}
+
+/// Stores around the caches, where the machine can. Then sync_streams() before
+/// another thread reads.
+///
+/// @pre `to` is aligned to the row.
+template <int B>
+PD_INLINE void stream(float* to, const lanes<B>& x) {
+#if defined(__AVX512F__)
+  if constexpr (lanes<B>::width == 16)
+    return _mm512_stream_ps(to, x.at[0]);
+#endif
+#if defined(__AVX__)
+  if constexpr (lanes<B>::width == 8) {
+    for (int i = 0; i < lanes<B>::parts; ++i)
+      _mm256_stream_ps(to + 8 * i, x.at[i]);
+    return;
+  }
+#endif
+  store<B>(to, x);
+}
+
+template <int B>
+PD_INLINE void stream(bf16* to, const lanes<B>& x) {
+#if defined(__AVX512F__)
+  if constexpr (lanes<B>::width == 16)
+    return _mm256_stream_si256(reinterpret_cast<__m256i*>(to),
+                               std::bit_cast<__m256i>(narrowed<16>(x.at[0])));
+#endif
+#if defined(__AVX__)
+  if constexpr (lanes<B>::width == 8) {
+    for (int i = 0; i < lanes<B>::parts; ++i)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to) + i,
+                       std::bit_cast<__m128i>(narrowed<8>(x.at[i])));
+    return;
+  }
+#endif
+  store<B>(to, x);
+}
+
+PD_INLINE void sync_streams() {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
+}
+
+// -- ReLU and its mask -------------------------------------------------------
+
+/// Lanes below 0 become 0; a NaN stays a NaN.
+template <int B>
+PD_INLINE lanes<B> relu(lanes<B> x) {
+  for (auto& part : x.at)
+    part = part < 0.0F ? typename lanes<B>::part{} : part;
+  return x;
+}
+
+/// The gradient `g` through a ReLU that gave, or took, `z`.
+template <int B>
+PD_INLINE lanes<B> masked(lanes<B> g, const lanes<B>& z) {
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    g.at[i] = z.at[i] <= 0.0F ? typename lanes<B>::part{} : g.at[i];
+  return g;
+}
+
+/// One bit a lane.
+template <int B>
+using lane_bits = std::conditional_t<B == 16, std::uint16_t, std::uint8_t>;
+
+/// Bit i: masked() would keep lane i.
+template <int B>
+PD_INLINE lane_bits<B> mask_bits(const lanes<B>& z) {
+  unsigned bits = 0;
+  for (int i = 0; i < lanes<B>::parts; ++i) {
+    constexpr int width = lanes<B>::width;
+    unsigned own = 0;
+    if constexpr (width == 1) {
+      own = z.at[i] <= 0.0F ? 0U : 1U;
+    } else {
+#if defined(__AVX512F__)
+      if constexpr (width == 16)
+        own = _mm512_cmp_ps_mask(z.at[i], _mm512_setzero_ps(), _CMP_NLE_UQ);
+#endif
+#if defined(__AVX__)
+      if constexpr (width == 8)
+        own = static_cast<unsigned>(_mm256_movemask_ps(
+          _mm256_cmp_ps(z.at[i], _mm256_setzero_ps(), _CMP_NLE_UQ)));
+#endif
+      if constexpr (width == 4)
+        for (int l = 0; l < width; ++l)
+          own |= (z.at[i][l] <= 0.0F ? 0U : 1U) << static_cast<unsigned>(l);
+    }
+    bits |= own << static_cast<unsigned>(i * width);
+  }
+  return static_cast<lane_bits<B>>(bits);
+}
+
+/// Lanes whose bit is not set become 0.
+template <int B>
+PD_INLINE lanes<B> masked(lanes<B> g, lane_bits<B> bits) {
+  constexpr int width = lanes<B>::width;
+  for (int i = 0; i < lanes<B>::parts; ++i) {
+    const auto own = static_cast<std::int32_t>(bits) >> (i * width);
+    if constexpr (width == 1) {
+      g.at[i] = (own & 1) != 0 ? g.at[i] : 0.0F;
+    } else {
+      typename lanes<B>::word place;
+      for (int l = 0; l < width; ++l)
+        place[l] = 1 << l;
+      g.at[i] = (place & own) != 0 ? g.at[i] : typename lanes<B>::part{};
+    }
+  }
+  return g;
+}
+
+} // namespace pd::cpu

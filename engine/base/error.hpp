@@ -93,16 +93,19 @@ public:
 
 } // namespace pd
 
-#define PD_CONCAT_(a, b) a##b
-#define PD_CONCAT(a, b) PD_CONCAT_(a, b)
-#define PD_TRY_(tmp, var, expr)                                                \
+// NOLINTBEGIN(bugprone-macro-parentheses): `auto x` takes none
+#define PD_CONCAT_AS_IS(a, b) a##b
+#define PD_CONCAT(a, b) PD_CONCAT_AS_IS(a, b)
+#define PD_TRY_WITH(tmp, var, expr)                                            \
   auto tmp = (expr);                                                           \
   if (!tmp)                                                                    \
     return tmp.failure();                                                      \
   var = *std::move(tmp)
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// `PD_TRY(auto x, f());`: x is f's value, or this function returns f's error.
-#define PD_TRY(var, expr) PD_TRY_(PD_CONCAT(pd_try_, __COUNTER__), var, expr)
+#define PD_TRY(var, expr)                                                      \
+  PD_TRY_WITH(PD_CONCAT(pd_try_, __COUNTER__), var, expr)
 
 /// `PD_CHECK(f());`: goes on if f succeeded, else returns f's error.
 #define PD_CHECK(expr)                                                         \

@@ -189,6 +189,7 @@ result<std::vector<safetensor>> ordered(std::span<const safetensor> tensors) {
   std::vector<safetensor> order{tensors.begin(), tensors.end()};
   std::ranges::sort(order, is_before);
   std::vector<std::string> names;
+  names.reserve(order.size());
   for (const auto& each : order)
     names.push_back(each.name);
   std::ranges::sort(names);

@@ -272,7 +272,10 @@ print_metadata(const std::map<std::string, std::string>& metadata) {
   for (const auto& [key, value] : metadata) {
     PD_TRY(const auto key_text, to_json(key));
     PD_TRY(const auto value_text, to_json(value));
-    text += (text.empty() ? "" : ",") + key_text + ":" + value_text;
+    text += text.empty() ? "" : ",";
+    text += key_text;
+    text += ":";
+    text += value_text;
   }
   return "\"" + std::string{metadata_key} + "\":{" + text + "}";
 }

@@ -100,7 +100,7 @@ result<node_text> read_node(const toml_section& from) {
 
 /// What the job makes, and the engine, is not the file's to name.
 result<void> check_reserved(const node_text& at) {
-  for (const auto* each : {input_name, labels_name})
+  for (const auto* each : {input_name, labels_name, "to_activation"})
     if (at.name == each || at.op == each)
       return error{errc::bad_value,
                    node_label(at) + ": '" + each

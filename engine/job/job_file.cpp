@@ -137,6 +137,15 @@ private:
   fs::path folder_;
 };
 
+result<void> read_document(std::string_view text, const std::string& path,
+                           job& to, places& said) {
+  PD_TRY(const auto document, parse_toml(text, path));
+  section_reader reader{path, to, said};
+  for (const auto& each : document)
+    PD_CHECK(reader.read(each));
+  return {};
+}
+
 // -- overrides ---------------------------------------------------------------
 
 result<assignment> split_override(const std::string& text) {
@@ -306,12 +315,9 @@ result<job> load_job(const std::string& path,
 
 result<job> parse_job(std::string_view text, const std::string& path,
                       std::span<const std::string> overrides) {
-  PD_TRY(const auto document, parse_toml(text, path));
   job made;
   places said;
-  section_reader reader{path, made, said};
-  for (const auto& each : document)
-    PD_CHECK(reader.read(each));
+  PD_CHECK(read_document(text, path, made, said));
   for (const auto& each : overrides)
     PD_CHECK(apply_override(each, made, said));
   PD_CHECK(check_rules(made, said, path));

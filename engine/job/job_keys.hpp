@@ -19,6 +19,8 @@ using job_place = T& (*)(job&, std::size_t);
 
 /// One key.
 struct job_key {
+  static constexpr double most_count = 1e15; ///< exact in a double
+
   std::string section; ///< empty: before the first section
   std::string name;
   std::variant<job_place<bool>, job_place<std::int64_t>, job_place<double>,
@@ -40,6 +42,12 @@ struct job_key {
   [[nodiscard]] std::string wanted() const;
   [[nodiscard]] bool is_text() const;
 };
+
+/// A job_key::refuse: this version takes the default only.
+[[nodiscard]] std::string refuse_always(const job&);
+
+/// The table itself (job_key_table.cpp); job_keys() keeps it.
+[[nodiscard]] std::vector<job_key> make_job_keys();
 
 /// All keys, by section.
 [[nodiscard]] std::span<const job_key> job_keys();

@@ -181,6 +181,7 @@ struct printer {
   template <class T>
   std::string operator()(const std::vector<T>& list) const {
     std::vector<std::string> parts;
+    parts.reserve(list.size());
     for (const auto& each : list)
       parts.push_back((*this)(each));
     return "[" + join(parts) + "]";

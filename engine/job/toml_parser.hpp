@@ -26,8 +26,16 @@
 #define TOML_ASSERT(condition)                                                 \
   do {                                                                         \
     if (!(condition))                                                          \
-      throw std::logic_error{"toml++: " #condition};                           \
+      ::pd::toml_assertion_failed(#condition);                                 \
   } while (false)
+
+namespace pd {
+
+[[noreturn]] inline void toml_assertion_failed(const char* condition) {
+  throw std::logic_error{condition};
+}
+
+} // namespace pd
 
 // clang-format off: the order matters
 #include <toml++/impl/preprocessor.h>
@@ -38,3 +46,4 @@
 #pragma pop_macro("TOML_UNREACHABLE")
 #include <toml++/toml.h>
 // clang-format on
+#pragma GCC diagnostic pop

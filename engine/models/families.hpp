@@ -20,17 +20,17 @@ inline int add_image(graph_builder& to, const model_options& options) {
 [[nodiscard]] result<graph> build_alexnet(const model_options& options);
 
 struct vgg_kind {
-  const char* name;
-  std::array<int, 5> convolutions; ///< before each of the five poolings
-  bool has_norms;
+  const char* name = "";
+  std::array<int, 5> convolutions{}; ///< before each of the five poolings
+  bool has_norms = false;
 };
 [[nodiscard]] result<graph> build_vgg(const vgg_kind& kind,
                                       const model_options& options);
 
 struct resnet_kind {
-  const char* name;
-  std::array<int, 4> blocks; ///< of layer1 ... layer4
-  bool is_bottleneck;
+  const char* name = "";
+  std::array<int, 4> blocks{}; ///< of layer1 ... layer4
+  bool is_bottleneck = false;
   std::int64_t groups = 1;
   std::int64_t group_width = 64; ///< channels of a group in layer1
 };

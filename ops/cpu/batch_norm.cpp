@@ -6,7 +6,7 @@
 /// A thread takes a few channel blocks through all four (row_grid.hpp), so x
 /// and dy come from memory once and from the cache the second time.
 ///
-/// Sums are f32 over at most 256 rows and double beyond. K, near which values
+/// Sums are f32 over about 256 rows and double beyond. K, near which values
 /// are summed, is the mean of the rows just before: the square of the distance
 /// between the means of neighbours is at most four times the variance, on
 /// average, so no cancellation can be large.
@@ -97,14 +97,23 @@ void for_runs(const row_grid& grid, std::int64_t block, std::int64_t index,
     f(grid.row(image, block, part.first_pixel), part.pixels());
 }
 
-/// Likewise in runs of at most chunk_rows.
-template <class F>
-void for_chunks(const row_grid& grid, std::int64_t block, std::int64_t index,
-                F&& f) {
-  for_runs(grid, block, index, [&f](std::int64_t row, std::int64_t pixels) {
-    for (std::int64_t i = 0; i < pixels; i += chunk_rows)
-      f(row + i, std::min(chunk_rows, pixels - i));
+/// Sums a part in f32 by add(row, rows, sums) and in double, every chunk_rows
+/// or so, by flush(sums).
+template <int B, class Add, class Flush>
+void sum_part(const row_grid& grid, std::int64_t block, std::int64_t index,
+              Add&& add, Flush&& flush) {
+  row_sums<B> sums;
+  for_runs(grid, block, index, [&](std::int64_t row, std::int64_t pixels) {
+    for (std::int64_t i = 0; i < pixels; i += chunk_rows) {
+      add(row + i, std::min(chunk_rows, pixels - i), sums);
+      if (sums.rows >= chunk_rows) {
+        flush(sums);
+        sums = {};
+      }
+    }
   });
+  if (sums.rows > 0)
+    flush(sums);
 }
 
 // -- forward -----------------------------------------------------------------
@@ -124,14 +133,13 @@ struct forward_pass {
   void start(std::int64_t block) {
     if (!call.is_training)
       return;
-    const auto rows = std::min(chunk_rows, grid.pixels);
     auto* center = numbers[norm_workspace::center] + block * B;
     std::fill_n(center, B, 0.0F);
     row_sums<B> sums;
-    sum_values<T, B>(operands.x + grid.row(0, block, 0) * B, rows, center,
-                     sums);
+    sum_values<T, B>(operands.x + grid.row(0, block, 0) * B,
+                     std::min(chunk_rows, grid.pixels), center, sums);
     for (int l = 0; l < B; ++l)
-      center[l] = sums.first[l] / static_cast<float>(rows);
+      center[l] = sums.first[l] / static_cast<float>(sums.rows);
   }
 
   void reduce(std::int64_t block, std::int64_t part) {
@@ -142,18 +150,19 @@ struct forward_pass {
     auto* sum = scratch.sums(block, part);
     auto* square = sum + B;
     std::fill_n(sum, 2 * B, 0.0);
-    for_chunks(grid, block, part, [&](std::int64_t row, std::int64_t rows) {
-      row_sums<B> sums;
-      sum_values<T, B>(operands.x + row * B, rows, center, sums);
-      add_chunk(sums, rows, center, sum, square);
-    });
+    sum_part<B>(
+      grid, block, part,
+      [&](std::int64_t row, std::int64_t rows, row_sums<B>& sums) {
+        sum_values<T, B>(operands.x + row * B, rows, center, sums);
+      },
+      [&](const row_sums<B>& sums) { add_chunk(sums, center, sum, square); });
   }
 
   /// Adds the sums of x and x^2, from those of x - K; moves K.
-  static void add_chunk(const row_sums<B>& sums, std::int64_t rows,
-                        float* center, double* sum, double* square) {
-    const auto n = static_cast<double>(rows);
-    const float each = 1.0F / static_cast<float>(rows);
+  static void add_chunk(const row_sums<B>& sums, float* center, double* sum,
+                        double* square) {
+    const auto n = static_cast<double>(sums.rows);
+    const float each = 1.0F / static_cast<float>(sums.rows);
     for (int l = 0; l < B; ++l) {
       const double k = center[l];
       const double s = sums.first[l];
@@ -277,14 +286,17 @@ struct backward_pass {
     auto* second = first + B;
     std::fill_n(first, 2 * B, 0.0);
     const auto by = numbers_of(block);
-    for_chunks(grid, block, part, [&](std::int64_t row, std::int64_t rows) {
-      row_sums<B> sums;
-      sum_rows(at_row(row, rows), by, sums);
-      for (int l = 0; l < B; ++l) {
-        first[l] += static_cast<double>(sums.first[l]);
-        second[l] += static_cast<double>(sums.second[l]);
-      }
-    });
+    sum_part<B>(
+      grid, block, part,
+      [&](std::int64_t row, std::int64_t rows, row_sums<B>& sums) {
+        sum_rows(at_row(row, rows), by, sums);
+      },
+      [&](const row_sums<B>& sums) {
+        for (int l = 0; l < B; ++l) {
+          first[l] += static_cast<double>(sums.first[l]);
+          second[l] += static_cast<double>(sums.second[l]);
+        }
+      });
   }
 
   void finish(std::int64_t block) {

@@ -45,11 +45,12 @@ struct norm_rows {
   T* dx = nullptr; ///< may be dy
 };
 
-/// Two sums over rows, by channel.
+/// Two sums over some rows, by channel.
 template <int B>
 struct row_sums {
-  alignas(64) float first[B];
-  alignas(64) float second[B];
+  alignas(64) float first[B] = {};
+  alignas(64) float second[B] = {};
+  std::int64_t rows = 0;
 };
 
 /// Sums of rows in several chains, since an addition waits for the one before.
@@ -61,14 +62,19 @@ public:
     second_[chain] = second_[chain] + b;
   }
 
-  PD_INLINE void write(row_sums<B>& to) const {
-    store<B>(to.first, (first_[0] + first_[1]) + (first_[2] + first_[3]));
-    store<B>(to.second, (second_[0] + second_[1]) + (second_[2] + second_[3]));
+  PD_INLINE void add_to(row_sums<B>& sums, std::int64_t rows) const {
+    add_to(sums.first, first_);
+    add_to(sums.second, second_);
+    sums.rows += rows;
   }
 
   static constexpr int chains = 4;
 
 private:
+  PD_INLINE static void add_to(float* sum, const lanes<B> (&x)[chains]) {
+    store<B>(sum, load<B>(sum) + ((x[0] + x[1]) + (x[2] + x[3])));
+  }
+
   lanes<B> first_[chains] = {};
   lanes<B> second_[chains] = {};
 };
@@ -85,7 +91,7 @@ PD_INLINE void for_rows(std::int64_t rows, F&& add_row) {
     add_row(i, 0);
 }
 
-/// Sums of x - K and of its square.
+/// Adds x - K and its square.
 template <class T, int B>
 void sum_values(const T* x, std::int64_t rows, const float* center,
                 row_sums<B>& to) {
@@ -95,7 +101,7 @@ void sum_values(const T* x, std::int64_t rows, const float* center,
     const auto d = load<B>(x + i * B) - k;
     sums.add(chain, d, d * d);
   });
-  sums.write(to);
+  sums.add_to(to, rows);
 }
 
 template <class T, int B, bool Residual, bool Relu, bool Streams>
@@ -131,7 +137,7 @@ PD_INLINE lanes<B> through_relu(const lanes<B>& dy, const lanes<B>& d,
     return dy;
 }
 
-/// Sums of dz and of dz (x - K); writes dz if asked to.
+/// Adds dz and dz (x - K); writes dz if asked to.
 template <class T, int B, relu_mask Mask, bool Other, bool Writes>
 void sum_grads(norm_rows<T, B> at, norm_channels by,
                row_sums<B>& to) {
@@ -149,7 +155,7 @@ void sum_grads(norm_rows<T, B> at, norm_channels by,
       store<B>(at.dz + i * B, g);
     sums.add(chain, g, g * d);
   });
-  sums.write(to);
+  sums.add_to(to, at.rows);
 }
 
 /// dx from dy; Mask: none if dy is dz.

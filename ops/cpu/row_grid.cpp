@@ -5,11 +5,14 @@ namespace pd::cpu {
 namespace {
 
 constexpr std::int64_t wanted_parts = 32; // of a block: work for many threads
-constexpr std::int64_t most_image_parts = 64;
-constexpr std::int64_t least_part_pixels = 256;
+constexpr std::int64_t least_part_rows = 256;
 
 std::int64_t cut(std::int64_t whole, std::int64_t parts, std::int64_t index) {
   return whole * index / parts;
+}
+
+std::int64_t at_least_one(std::int64_t x) {
+  return std::max(x, std::int64_t{1});
 }
 
 } // namespace
@@ -22,10 +25,11 @@ row_grid row_grid::of(const tensor_type& type) {
   made.lanes = extents.rank() == 4 ? channel_block(type.order) : 1;
   made.blocks = (made.channels + made.lanes - 1) / made.lanes;
   made.pixels = extents.rank() == 4 ? extents[2] * extents[3] : 1;
-  made.image_parts = std::clamp(made.images, std::int64_t{1}, most_image_parts);
-  const auto room = std::max(made.pixels / least_part_pixels, std::int64_t{1});
-  made.pixel_parts
-    = std::clamp(wanted_parts / made.image_parts, std::int64_t{1}, room);
+  const auto room = made.images * made.pixels / least_part_rows;
+  made.image_parts = at_least_one(
+    std::min({made.images, room, std::int64_t{2 * wanted_parts}}));
+  made.pixel_parts = at_least_one(std::min(
+    wanted_parts / made.image_parts, made.pixels / least_part_rows));
   return made;
 }
 

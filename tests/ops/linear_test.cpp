@@ -11,3 +11,48 @@ TEST_CASE("linear gives PyTorch's numbers", "[ops][linear]") {
 TEST_CASE("linear's gradients are its slopes", "[ops][linear]") {
   check_difference_quotients("linear", {.h = 1e-3, .relative = 5e-2});
 }
+
+TEST_CASE("linear allocates nothing once it is made", "[ops][linear]") {
+  check_allocates_nothing("linear");
+}
+
+TEST_CASE("a linear that does not fit is refused", "[ops][linear]") {
+  const attributes ten{{"out_features", std::int64_t{10}}};
+  CHECK(refusal("linear", ten, {{2, 3, 4, 4}})
+        == "linear: wanted an input [N, F], got [2, 3, 4, 4]");
+  CHECK(refusal("linear", ten, {}) == "linear: takes 1 input, got 0");
+  CHECK_THAT(refusal("linear", {}, {{2, 3}}),
+             Catch::Contains("linear: out_features: wanted a whole number"));
+  CHECK_THAT(refusal("linear",
+                     {{"out_features", std::int64_t{0}}}, {{2, 3}}),
+             Catch::Contains("got 0"));
+  CHECK(refusal("linear", ten, {{2, 3}}).empty());
+}
+
+TEST_CASE("linear starts as torchvision's", "[ops][linear]") {
+  attributes settings{{"out_features", std::int64_t{10}}};
+  const auto parameters = [&] {
+    const auto rule = *all_ops().make_op({"f", "linear", settings, {}});
+    return rule->parameters(std::vector{shape{2, 25}});
+  };
+  const auto usual = parameters();
+  REQUIRE(usual.size() == 2);
+  CHECK(usual[0].extents == shape{10, 25});
+  CHECK(usual[0].initial.how == initializer::kind::uniform);
+  CHECK(usual[0].initial.b == Approx(0.2));
+  CHECK(usual[1].initial.a == Approx(-0.2));
+  settings["init"] = std::string{"normal"};
+  const auto vgg = parameters();
+  CHECK(vgg[0].initial.how == initializer::kind::normal);
+  CHECK(vgg[0].initial.b == Approx(0.01));
+  CHECK(vgg[1].initial.how == initializer::kind::constant);
+}
+
+TEST_CASE("linear costs two operations a product", "[ops][linear]") {
+  const auto rule = *all_ops().make_op(
+    {"f", "linear", {{"out_features", std::int64_t{10}}}, {}});
+  const std::vector inputs{shape{3, 25}};
+  const auto cost = rule->cost(inputs, *rule->infer(inputs));
+  CHECK(cost.forward_flops == 2.0 * 3 * 10 * 25);
+  CHECK(cost.backward_weight_flops == cost.forward_flops);
+}

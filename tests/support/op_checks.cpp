@@ -220,6 +220,32 @@ void check_difference_quotients(const std::string& op,
   }
 }
 
+void check_allocates_nothing(const std::string& op) {
+  if (!counts_allocations()) {
+    WARN("this build cannot count allocations");
+    return;
+  }
+  for (const auto& each : golden_cases(op))
+    for (const auto activation : {dtype::f32, dtype::bf16}) {
+      const op_variant how{.activation = activation};
+      INFO(op << " " << each.name << ": " << to_string(how));
+      op_harness run{each, how};
+      run.forward();
+      run.forward();
+      CHECK(run.allocations().ours == 0);
+      if (!each.is_training)
+        continue;
+      for (const bool accumulate : {false, true}) {
+        run.backward_input(each.output_grad);
+        run.backward_input(each.output_grad);
+        CHECK(run.allocations().ours == 0);
+        run.backward_weight(accumulate);
+        run.backward_weight(accumulate);
+        CHECK(run.allocations().ours == 0);
+      }
+    }
+}
+
 std::string refusal(const std::string& op, const attributes& settings,
                     const std::vector<shape>& inputs) {
   const auto made = all_ops().make_op({"tested", op, settings, {}});

@@ -26,6 +26,10 @@ struct slope_options {
 void check_difference_quotients(const std::string& op,
                                 const slope_options& options = {});
 
+/// The second of two equal calls allocates nothing of ours, for all goldens of
+/// an op, f32 and bf16.
+void check_allocates_nothing(const std::string& op);
+
 /// The error of the settings or of infer(); "" if both succeed.
 [[nodiscard]] std::string refusal(const std::string& op,
                                   const attributes& settings,

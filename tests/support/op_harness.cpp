@@ -1,7 +1,6 @@
 #include "tests/support/op_harness.hpp"
 
 #include "ops/register.hpp"
-#include "tests/support/allocation_counter.hpp"
 #include "tests/support/guarded_memory.hpp"
 
 #include <algorithm>
@@ -77,7 +76,7 @@ struct op_harness::state {
   bool forward_was_in_place = false;
   int grad_in_place = -1; ///< the input gradient that lies in output_grad
   call_mode backward_mode;
-  std::int64_t allocations = 0;
+  allocation_counts allocations;
 
   void make_memory();
   [[nodiscard]] tensor_type input_type(const host_tensor& input) const;
@@ -300,7 +299,7 @@ const kernel& op_harness::kernel() const {
   return *state_->made;
 }
 
-std::int64_t op_harness::allocations() const {
+allocation_counts op_harness::allocations() const {
   return state_->allocations;
 }
 

@@ -10,6 +10,7 @@
 
 #include "engine/device/cpu_device.hpp"
 #include "engine/graph/registry.hpp"
+#include "tests/support/allocation_counter.hpp"
 #include "tests/support/golden.hpp"
 
 #include <memory>
@@ -72,8 +73,8 @@ public:
 
   [[nodiscard]] const op& rule() const;
   [[nodiscard]] const pd::kernel& kernel() const;
-  /// Heap allocations of the last call (tests/support/allocation_counter.hpp).
-  [[nodiscard]] std::int64_t allocations() const;
+  /// Heap allocations of the last call.
+  [[nodiscard]] allocation_counts allocations() const;
 
   struct state;
 

@@ -135,6 +135,9 @@ const std::vector<bad_input> bad_jobs{
   {lenet + "[optimizer]\ngamma = 0.5",
    "job.toml:4: optimizer.gamma: only step or exponential takes it, and "
    "optimizer.policy is 'constant'; wanted 0.1, got 0.5"},
+  {"[model]\nfile = '/net.toml'\n[train]\nlabel_smoothing = 0.1",
+   "job.toml:4: train.label_smoothing: only a built-in model takes it, and "
+   "model.file is '/net.toml'; wanted 0.0, got 0.1"},
   {lenet + "[optimizer]\nnesterov = true",
    "job.toml:4: optimizer.nesterov: wanted momentum above 0 and dampening 0"},
 

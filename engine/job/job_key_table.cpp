@@ -1,0 +1,481 @@
+#include "engine/data/dataset.hpp"
+#include "engine/job/job_keys.hpp"
+
+namespace pd {
+
+namespace {
+
+/// `PD_AT(data.path)`: where that field is.
+#define PD_AT(field)                                                           \
+  [](job & j, std::size_t) -> auto& {                                          \
+    return j.field;                                                            \
+  }
+
+// -- what is not carried out, and why ----------------------------------------
+
+/// Refuses a key where the job has chosen something that does not take it.
+std::string unless(bool is_taken, const char* who, const char* what,
+                   const std::string& chosen) {
+  if (is_taken)
+    return "";
+  return std::string{"only "} + who + " takes it, and " + what + " is '"
+         + chosen + "'";
+}
+
+std::string unless_idx(const job& j) {
+  return unless(j.data.dataset == "idx", "idx", "data.dataset", j.data.dataset);
+}
+
+std::string unless_synthetic(const job& j) {
+  return unless(j.data.dataset == "synthetic", "synthetic", "data.dataset",
+                j.data.dataset);
+}
+
+std::string if_synthetic(const job& j) {
+  return unless(j.data.dataset != "synthetic", "a dataset of files",
+                "data.dataset", j.data.dataset);
+}
+
+std::string unless_dropout(const job& j) {
+  const auto& name = j.model.name;
+  return unless(name == "alexnet" || name.starts_with("vgg"),
+                "alexnet or a vgg", "model.name", name);
+}
+
+std::string if_file(const job& j) {
+  return unless(j.model.file.empty(), "a built-in model", "model.file",
+                j.model.file);
+}
+
+std::string unless_sgd(const job& j) {
+  const auto& name = j.optimizer.rule.name;
+  return unless(name == "sgd", "sgd", "optimizer.name", name);
+}
+
+std::string unless_adam(const job& j) {
+  const auto& name = j.optimizer.rule.name;
+  return unless(name != "sgd", "adam or adamw", "optimizer.name", name);
+}
+
+std::string unless_policy(const job& j, const char* one, const char* other) {
+  const auto& name = j.optimizer.rate.name;
+  const auto who =
+    std::string{one} + (*other == '\0' ? "" : std::string{" or "} + other);
+  return unless(name == one || name == other, who.c_str(), "optimizer.policy",
+                name);
+}
+
+std::string unless_step(const job& j) {
+  return unless_policy(j, "step", "");
+}
+
+std::string unless_factor(const job& j) {
+  return unless_policy(j, "step", "exponential");
+}
+
+std::string unless_polynomial(const job& j) {
+  return unless_policy(j, "polynomial", "");
+}
+
+std::string unless_final(const job& j) {
+  return unless_policy(j, "polynomial", "cosine");
+}
+
+/// One stage under these is what the trainer does; the others delay weights
+/// or cut the backward pass.
+std::string unless_simple(const job& j) {
+  const auto& name = j.schedule.name;
+  const bool is_simple =
+    name == "model-parallel" || name == "gpipe" || name == "1f1b";
+  return is_simple ? "" : refuse_always(j);
+}
+
+std::string unless_rounds(const job& j) {
+  const auto& name = j.schedule.name;
+  return unless(name == "gpipe" || name == "1f1b", "gpipe or 1f1b",
+                "schedule.name", name);
+}
+
+std::string unless_cpu(const job& j) {
+  return j.run.device == "cpu" ? "" : refuse_always(j);
+}
+
+std::string unless_local(const job& j) {
+  return j.run.transport == "local" ? "" : refuse_always(j);
+}
+
+// -- the table ---------------------------------------------------------------
+
+std::vector<std::string> datasets() {
+  std::vector<std::string> names;
+  for (const auto& each : dataset_names())
+    names.push_back(each.name);
+  return names;
+}
+
+void add_model_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "",
+                .name = "name",
+                .place = PD_AT(name),
+                .meaning = "what the run is called; empty: the file's name"});
+  to.push_back({.section = "",
+                .name = "seed",
+                .place = PD_AT(seed),
+                .meaning = "of initial weights, data order, dropout",
+                .most = job_key::most_count});
+  to.push_back({.section = "model",
+                .name = "name",
+                .place = PD_AT(model.name),
+                .meaning = "a built-in model (`pd-engine models`); this or "
+                           "`file`"});
+  to.push_back({.section = "model",
+                .name = "file",
+                .place = PD_AT(model.file),
+                .meaning = "a graph file (graph-file.md); this or `name`",
+                .is_path = true});
+  to.push_back({.section = "model",
+                .name = "weights",
+                .place = PD_AT(model.weights),
+                .meaning = "a safetensors file to start from; empty: drawn "
+                           "from the seed",
+                .is_path = true});
+  to.push_back({.section = "model",
+                .name = "classes",
+                .place = PD_AT(model.classes),
+                .meaning = "outputs of the network",
+                .unit = "classes",
+                .least = 1,
+                .most = 1e6});
+  to.push_back({.section = "model",
+                .name = "image",
+                .place = PD_AT(model.image),
+                .meaning = "height, width, channels of what the network reads",
+                .unit = "pixels"});
+  to.push_back({.section = "model",
+                .name = "dropout",
+                .place = PD_AT(model.dropout),
+                .meaning = "`alexnet`, `vgg*` only: what their dropout layers "
+                           "drop",
+                .unit = "share",
+                .most = 0.99,
+                .refuse = unless_dropout});
+}
+
+void add_data_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "data",
+                .name = "dataset",
+                .place = PD_AT(data.dataset),
+                .meaning = "what to train on (`pd-engine datasets`)",
+                .choices = datasets()});
+  to.push_back({.section = "data",
+                .name = "path",
+                .place = PD_AT(data.path),
+                .meaning = "the folder of the dataset; empty: its usual "
+                           "place; `idx` needs it",
+                .is_path = true,
+                .refuse = if_synthetic});
+  to.push_back({.section = "data",
+                .name = "microbatch",
+                .place = PD_AT(data.microbatch),
+                .meaning = "what goes through the network at once",
+                .unit = "samples",
+                .least = 1,
+                .most = 65536});
+  to.push_back({.section = "data",
+                .name = "shuffle",
+                .place = PD_AT(data.shuffle),
+                .meaning = "a new order for each epoch; false: the file's"});
+  to.push_back({.section = "data",
+                .name = "samples",
+                .place = PD_AT(data.samples),
+                .meaning = "`synthetic` only: its size; 0: 8192 to train, "
+                           "1024 to test",
+                .unit = "samples",
+                .most = 1e9,
+                .refuse = unless_synthetic});
+  to.push_back({.section = "data",
+                .name = "mean",
+                .place = PD_AT(data.mean),
+                .meaning = "`idx` only: subtracted from a pixel in 0 ... 1",
+                .least = -100,
+                .most = 100,
+                .refuse = unless_idx});
+  to.push_back({.section = "data",
+                .name = "std",
+                .place = PD_AT(data.std),
+                .meaning = "`idx` only: what a pixel is divided by then",
+                .least = 1e-6,
+                .most = 100,
+                .refuse = unless_idx});
+}
+
+void add_train_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "train",
+                .name = "epochs",
+                .place = PD_AT(train.epochs),
+                .meaning = "passes over the training set; 0: evaluate only",
+                .unit = "epochs",
+                .most = 1e6});
+  to.push_back({.section = "train",
+                .name = "max_microbatches",
+                .place = PD_AT(train.max_microbatches),
+                .meaning = "ends an epoch early; 0: the whole epoch",
+                .unit = "microbatches",
+                .most = job_key::most_count});
+  to.push_back({.section = "train",
+                .name = "evaluate",
+                .place = PD_AT(train.evaluate),
+                .meaning = "when the test set is run: after each epoch, at "
+                           "the end, never",
+                .choices = {"epoch", "end", "never"}});
+  to.push_back({.section = "train",
+                .name = "print_every",
+                .place = PD_AT(train.print_every),
+                .meaning = "between two lines of progress",
+                .unit = "updates",
+                .least = 1,
+                .most = job_key::most_count});
+  to.push_back({.section = "train",
+                .name = "clip_norm",
+                .place = PD_AT(train.clip_norm),
+                .meaning = "largest norm of all gradients together; 0: no "
+                           "limit",
+                .most = 1e30});
+  to.push_back({.section = "train",
+                .name = "label_smoothing",
+                .place = PD_AT(train.label_smoothing),
+                .meaning = "share of a label spread over all classes; of a "
+                           "graph file: its loss's to set",
+                .most = 1,
+                .refuse = if_file});
+}
+
+void add_optimizer_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "optimizer",
+                .name = "name",
+                .place = PD_AT(optimizer.rule.name),
+                .meaning = "the rule, as PyTorch's of that name",
+                .choices = {"sgd", "adam", "adamw"}});
+  to.push_back({.section = "optimizer",
+                .name = "lr",
+                .place = PD_AT(optimizer.rate.base),
+                .meaning = "learning rate, before the policy",
+                .most = 1e6});
+  to.push_back({.section = "optimizer",
+                .name = "momentum",
+                .place = PD_AT(optimizer.rule.momentum),
+                .meaning = "`sgd` only",
+                .most = 1,
+                .refuse = unless_sgd});
+  to.push_back({.section = "optimizer",
+                .name = "dampening",
+                .place = PD_AT(optimizer.rule.dampening),
+                .meaning = "`sgd` only: of momentum",
+                .most = 1,
+                .refuse = unless_sgd});
+  to.push_back({.section = "optimizer",
+                .name = "nesterov",
+                .place = PD_AT(optimizer.rule.nesterov),
+                .meaning = "`sgd` only; needs momentum, and no dampening",
+                .refuse = unless_sgd});
+}
+
+void add_adam_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "optimizer",
+                .name = "beta1",
+                .place = PD_AT(optimizer.rule.beta1),
+                .meaning = "`adam`, `adamw` only: of the first moment",
+                .most = 0.999999,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "beta2",
+                .place = PD_AT(optimizer.rule.beta2),
+                .meaning = "`adam`, `adamw` only: of the second moment",
+                .most = 0.999999,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "eps",
+                .place = PD_AT(optimizer.rule.eps),
+                .meaning = "`adam`, `adamw` only: added to the root",
+                .least = 0,
+                .most = 1,
+                .refuse = unless_adam});
+  to.push_back({.section = "optimizer",
+                .name = "weight_decay",
+                .place = PD_AT(optimizer.rule.weight_decay),
+                .meaning = "`sgd`, `adam`: added to the gradient; `adamw`: "
+                           "apart",
+                .most = 1e6});
+}
+
+void add_policy_keys(std::vector<job_key>& to) {
+  to.push_back(
+    {.section = "optimizer",
+     .name = "policy",
+     .place = PD_AT(optimizer.rate.name),
+     .meaning = "how the rate goes on",
+     .choices = {"constant", "step", "polynomial", "exponential", "cosine"}});
+  to.push_back({.section = "optimizer",
+                .name = "step_epochs",
+                .place = PD_AT(optimizer.rate.step_epochs),
+                .meaning = "`step` only: between two factors",
+                .unit = "epochs",
+                .least = 1e-6,
+                .most = 1e6,
+                .refuse = unless_step});
+  to.push_back({.section = "optimizer",
+                .name = "gamma",
+                .place = PD_AT(optimizer.rate.gamma),
+                .meaning = "`step`, `exponential` only: the factor, for "
+                           "`exponential` of each epoch",
+                .most = 1,
+                .refuse = unless_factor});
+  to.push_back({.section = "optimizer",
+                .name = "power",
+                .place = PD_AT(optimizer.rate.power),
+                .meaning = "`polynomial` only",
+                .most = 100,
+                .refuse = unless_polynomial});
+  to.push_back({.section = "optimizer",
+                .name = "final_lr",
+                .place = PD_AT(optimizer.rate.final),
+                .meaning = "`polynomial`, `cosine` only: the rate at the end",
+                .most = 1e6,
+                .refuse = unless_final});
+  to.push_back({.section = "optimizer",
+                .name = "warmup_epochs",
+                .place = PD_AT(optimizer.rate.warmup_epochs),
+                .meaning = "the rate rises linearly to its value at first",
+                .unit = "epochs",
+                .most = 1e6});
+  to.push_back({.section = "optimizer",
+                .name = "scale_lr_by_replicas",
+                .place = PD_AT(optimizer.scale_lr_by_replicas),
+                .meaning = "a stage's rate is times its replicas over the "
+                           "first stage's"});
+}
+
+void add_schedule_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "schedule",
+                .name = "name",
+                .place = PD_AT(schedule.name),
+                .meaning =
+                  "one stage: `pipedream` and `model-parallel` "
+                  "update after each microbatch, `gpipe` and `1f1b` after each "
+                  "round; no other is supported",
+                .choices = {"model-parallel", "gpipe", "1f1b", "pipedream",
+                            "pipedream-2bw", "interleaved", "zero-bubble",
+                            "zero-bubble-2p", "zero-bubble-v"},
+                .refuse = unless_simple});
+  to.push_back({.section = "schedule",
+                .name = "microbatches",
+                .place = PD_AT(schedule.microbatches),
+                .meaning = "in a round: `gpipe`, `1f1b` only",
+                .unit = "microbatches",
+                .least = 1,
+                .most = 1e6,
+                .refuse = unless_rounds});
+  to.push_back({.section = "schedule",
+                .name = "depth",
+                .place = PD_AT(schedule.depth),
+                .meaning = "microbatches in flight",
+                .choices = {"auto"},
+                .refuse = refuse_always});
+  to.push_back({.section = "stage",
+                .name = "until",
+                .place = [](job& j, std::size_t i) -> std::string& {
+                  return j.stages.at(i).until;
+                },
+                .meaning = "last node or block of the stage; empty: the end",
+                .refuse = refuse_always});
+  to.push_back({.section = "stage",
+                .name = "replicas",
+                .place = [](job& j, std::size_t i) -> std::int64_t& {
+                  return j.stages.at(i).replicas;
+                },
+                .meaning = "copies of the stage, each on its own worker",
+                .unit = "workers",
+                .least = 1,
+                .most = 4096,
+                .refuse = refuse_always});
+}
+
+void add_run_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "run",
+                .name = "device",
+                .place = PD_AT(run.device),
+                .meaning = "`auto`: the CPU in this version",
+                .choices = {"auto", "cpu", "cuda", "replay"},
+                .refuse = unless_cpu});
+  to.push_back({.section = "run",
+                .name = "workers",
+                .place = PD_AT(run.workers),
+                .meaning = "what a worker is",
+                .choices = {"threads", "processes", "cluster"},
+                .refuse = refuse_always});
+  to.push_back({.section = "run",
+                .name = "transport",
+                .place = PD_AT(run.transport),
+                .meaning = "between workers; `auto`: `local` in this version",
+                .choices = {"auto", "local", "gloo", "nccl"},
+                .refuse = unless_local});
+  to.push_back({.section = "run",
+                .name = "threads_per_worker",
+                .place = PD_AT(run.threads_per_worker),
+                .meaning = "that compute; 0: cores / workers, at least 1",
+                .unit = "threads",
+                .most = 1024});
+  to.push_back({.section = "run",
+                .name = "precision",
+                .place = PD_AT(run.precision),
+                .meaning = "of activations and weights; master weights, "
+                           "statistics and loss stay f32",
+                .choices = {"f32", "bf16"}});
+}
+
+void add_watch_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "checkpoint",
+                .name = "directory",
+                .place = PD_AT(checkpoint.directory),
+                .meaning = "where checkpoints go; empty: none are made",
+                .refuse = refuse_always});
+  to.push_back({.section = "checkpoint",
+                .name = "every",
+                .place = PD_AT(checkpoint.every),
+                .meaning = "between two checkpoints",
+                .choices = {"epoch"},
+                .refuse = refuse_always});
+  to.push_back({.section = "checkpoint",
+                .name = "keep",
+                .place = PD_AT(checkpoint.keep),
+                .meaning = "how many of the newest are kept",
+                .unit = "checkpoints",
+                .least = 1,
+                .most = 1e6,
+                .refuse = refuse_always});
+  to.push_back({.section = "inspect",
+                .name = "listen",
+                .place = PD_AT(inspect.listen),
+                .meaning = "where inspection tools attach; empty: nowhere",
+                .refuse = refuse_always});
+}
+
+#undef PD_AT
+
+} // namespace
+
+std::vector<job_key> make_job_keys() {
+  std::vector<job_key> keys;
+  add_model_keys(keys);
+  add_data_keys(keys);
+  add_train_keys(keys);
+  add_optimizer_keys(keys);
+  add_adam_keys(keys);
+  add_policy_keys(keys);
+  add_schedule_keys(keys);
+  add_run_keys(keys);
+  add_watch_keys(keys);
+  return keys;
+}
+
+} // namespace pd

@@ -1,0 +1,139 @@
+/// flatten, concat and to_activation: moves between layouts, no arithmetic but
+/// the change of precision at a border.
+
+#include "ops/cpu/channel_view.hpp"
+#include "ops/cpu/convert.hpp"
+#include "ops/cpu/kernels.hpp"
+
+#include <algorithm>
+
+namespace pd::cpu {
+
+namespace {
+
+/// Moves channels [0, count) of `from` to channels [first, ...) of `to`, and
+/// zeroes nothing else. Both see the same images and pixels.
+template <class From, class To>
+void move_channels(const channel_view& from_view, const From* from,
+                   std::int64_t from_first, const channel_view& to_view, To* to,
+                   std::int64_t to_first, std::int64_t count) {
+#pragma omp parallel for collapse(2)
+  for (std::int64_t n = 0; n < from_view.images; ++n)
+    for (std::int64_t c = 0; c < count; ++c) {
+      const auto* x = from + from_view.at(n, from_first + c, 0);
+      auto* y = to + to_view.at(n, to_first + c, 0);
+      for (std::int64_t i = 0; i < from_view.pixels; ++i)
+        y[i * to_view.lanes] = To(static_cast<float>(x[i * from_view.lanes]));
+    }
+}
+
+/// Zeroes the channels that pad the last block.
+template <class T>
+void zero_padding(const channel_view& view, T* x) {
+  for (std::int64_t n = 0; n < view.images; ++n)
+    for (auto c = view.channels; c < view.padded_channels(); ++c)
+      for (std::int64_t i = 0; i < view.pixels; ++i)
+        x[view.at(n, c, i)] = T{};
+}
+
+/// The same elements in another layout or precision: flatten, to_activation.
+class reorder_kernel final : public kernel {
+public:
+  explicit reorder_kernel(const kernel_context& context)
+      : input_{context.inputs[0]}, output_{context.output},
+        input_view_{channel_view::of(input_)},
+        output_view_{viewed_as_image(output_, input_)} {}
+
+  [[nodiscard]] kernel_needs needs() const override { return {}; }
+
+  void forward(const forward_call& call) override {
+    move(input_.type, input_view_, call.inputs[0], output_.type, output_view_,
+         call.output);
+  }
+  void backward_input(const backward_call& call) override {
+    if (call.input_grads[0])
+      move(output_.type, output_view_, call.output_grad, input_.type,
+           input_view_, call.input_grads[0]);
+  }
+
+private:
+  /// A flattened image is a plain one.
+  static channel_view viewed_as_image(const tensor_type& output,
+                                      const tensor_type& input) {
+    auto type = output;
+    type.extents = input.extents;
+    return channel_view::of(type);
+  }
+
+  static void move(dtype from_type, const channel_view& from_view, operand from,
+                   dtype to_type, const channel_view& to_view, operand to) {
+    with_type(from_type, [&]<class From>(From*) {
+      with_type(to_type, [&]<class To>(To*) {
+        move_channels(from_view, from.as<From>(), 0, to_view, to.as<To>(), 0,
+                      from_view.channels);
+        zero_padding(to_view, to.as<To>());
+      });
+    });
+  }
+
+  tensor_type input_;
+  tensor_type output_;
+  channel_view input_view_;
+  channel_view output_view_;
+};
+
+class concat_kernel final : public kernel {
+public:
+  explicit concat_kernel(const kernel_context& context)
+      : type_{context.output}, view_{channel_view::of(type_)} {
+    for (const auto& each : context.inputs)
+      inputs_.push_back(channel_view::of(each));
+  }
+
+  void forward(const forward_call& call) override {
+    with_type(type_.type, [&]<class T>(T*) {
+      std::int64_t first = 0;
+      for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        move_channels(inputs_[i], call.inputs[i].as<T>(), 0, view_,
+                      call.output.as<T>(), first, inputs_[i].channels);
+        first += inputs_[i].channels;
+      }
+      zero_padding(view_, call.output.as<T>());
+    });
+  }
+
+  void backward_input(const backward_call& call) override {
+    with_type(type_.type, [&]<class T>(T*) {
+      std::int64_t first = 0;
+      for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (auto* dx = call.input_grads[i].as<T>()) {
+          move_channels(view_, call.output_grad.as<T>(), first, inputs_[i], dx,
+                        0, inputs_[i].channels);
+          zero_padding(inputs_[i], dx);
+        }
+        first += inputs_[i].channels;
+      }
+    });
+  }
+
+private:
+  tensor_type type_;
+  channel_view view_;
+  std::vector<channel_view> inputs_;
+};
+
+} // namespace
+
+made_kernel make_flatten(const kernel_context& context) {
+  return std::unique_ptr<kernel>{std::make_unique<reorder_kernel>(context)};
+}
+
+made_kernel make_to_activation(const kernel_context& context) {
+  return std::unique_ptr<kernel>{std::make_unique<reorder_kernel>(context)};
+}
+
+made_kernel make_concat(const kernel_context& context) {
+  return std::unique_ptr<kernel>{std::make_unique<concat_kernel>(context)};
+}
+
+} // namespace pd::cpu

@@ -38,7 +38,7 @@ public:
 class avg_pool final : public averaging_op {
 public:
   avg_pool(const sliding_window& window, bool counts_padding)
-      : window_{window}, counts_padding_{counts_padding} {}
+    : window_{window}, counts_padding_{counts_padding} {}
 
   [[nodiscard]] result<shape>
   infer(std::span<const shape> inputs) const override;
@@ -55,7 +55,7 @@ private:
 class adaptive_avg_pool final : public averaging_op {
 public:
   adaptive_avg_pool(const char* name, std::array<std::int64_t, 2> output)
-      : name_{name}, output_{output} {}
+    : name_{name}, output_{output} {}
 
   [[nodiscard]] result<shape>
   infer(std::span<const shape> inputs) const override;

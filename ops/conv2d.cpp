@@ -19,8 +19,8 @@ conv2d::settings read_settings(attribute_reader& read,
   as.groups = read.integer("groups", 1, 1);
   as.bias = read.flag("bias", true);
   as.relu = read.flag("relu", false);
-  const auto init = read.text("init", "torch_default",
-                              {"torch_default", "kaiming_fan_out"});
+  const auto init =
+    read.text("init", "torch_default", {"torch_default", "kaiming_fan_out"});
   as.kaiming_fan_out = init == "kaiming_fan_out";
   return as;
 }
@@ -42,10 +42,10 @@ made_op make_conv2d(const attributes& settings) {
 result<shape> conv2d::infer(std::span<const shape> inputs) const {
   PD_TRY(const auto image, one_image("conv2d", inputs));
   if (image[1] % as_.groups != 0)
-    return error{errc::bad_shape, "conv2d: input has C = "
-                                    + std::to_string(image[1])
-                                    + ", not divisible by groups = "
-                                    + std::to_string(as_.groups)};
+    return error{errc::bad_shape,
+                 "conv2d: input has C = " + std::to_string(image[1])
+                   + ", not divisible by groups = "
+                   + std::to_string(as_.groups)};
   PD_TRY(const auto outputs, as_.window.outputs("conv2d", image));
   return shape{image[0], as_.out_channels, outputs[0], outputs[1]};
 }
@@ -55,14 +55,13 @@ shape conv2d::weight_extents(const shape& image) const {
   return {as_.out_channels, image[1] / as_.groups, kernel[0], kernel[1]};
 }
 
-std::vector<parameter>
-conv2d::parameters(std::span<const shape> inputs) const {
+std::vector<parameter> conv2d::parameters(std::span<const shape> inputs) const {
   using kind = initializer::kind;
   const auto extents = weight_extents(inputs[0]);
   const auto per_output = extents.elems() / extents[0];
   const double bound = 1 / std::sqrt(static_cast<double>(per_output));
-  const auto fan_out
-    = static_cast<double>(extents[0] * extents[2] * extents[3]);
+  const auto fan_out =
+    static_cast<double>(extents[0] * extents[2] * extents[3]);
   const initializer uniform{kind::uniform, -bound, bound};
   const initializer normal{kind::normal, 0, std::sqrt(2 / fan_out)};
   std::vector<parameter> made;
@@ -73,12 +72,11 @@ conv2d::parameters(std::span<const shape> inputs) const {
   return made;
 }
 
-op_cost conv2d::cost(std::span<const shape> inputs,
-                     const shape& output) const {
+op_cost conv2d::cost(std::span<const shape> inputs, const shape& output) const {
   const auto extents = weight_extents(inputs[0]);
   const auto per_output = extents.elems() / extents[0];
-  const double each = 2.0 * static_cast<double>(output.elems())
-                      * static_cast<double>(per_output);
+  const double each =
+    2.0 * static_cast<double>(output.elems()) * static_cast<double>(per_output);
   return {each, each, each};
 }
 

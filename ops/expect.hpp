@@ -40,8 +40,7 @@ struct sliding_window {
   }
 
   /// How often it fits along an axis; 0 if not at all.
-  [[nodiscard]] std::int64_t outputs_along(int axis,
-                                           std::int64_t extent) const;
+  [[nodiscard]] std::int64_t outputs_along(int axis, std::int64_t extent) const;
 
   /// Errors: bad_value if some window would hold nothing but padding.
   [[nodiscard]] result<void> check_pool_padding(const std::string& op) const;

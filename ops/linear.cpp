@@ -13,9 +13,8 @@ made_op make_linear(const attributes& settings) {
   as.out_features = read.required_integer("out_features", 1);
   as.bias = read.flag("bias", true);
   as.relu = read.flag("relu", false);
-  as.normal
-    = read.text("init", "torch_default", {"torch_default", "normal"})
-      == "normal";
+  as.normal =
+    read.text("init", "torch_default", {"torch_default", "normal"}) == "normal";
   PD_CHECK(read.finish());
   return std::unique_ptr<op>{std::make_unique<linear>(as)};
 }
@@ -25,8 +24,7 @@ result<shape> linear::infer(std::span<const shape> inputs) const {
   return shape{rows[0], as_.out_features};
 }
 
-std::vector<parameter>
-linear::parameters(std::span<const shape> inputs) const {
+std::vector<parameter> linear::parameters(std::span<const shape> inputs) const {
   using kind = initializer::kind;
   const auto features = inputs[0][1];
   const double bound = 1 / std::sqrt(static_cast<double>(features));
@@ -36,13 +34,12 @@ linear::parameters(std::span<const shape> inputs) const {
   made.push_back({"weight", shape{as_.out_features, features},
                   as_.normal ? normal : uniform});
   if (as_.bias)
-    made.push_back({"bias", shape{as_.out_features},
-                    as_.normal ? initializer{} : uniform});
+    made.push_back(
+      {"bias", shape{as_.out_features}, as_.normal ? initializer{} : uniform});
   return made;
 }
 
-op_cost linear::cost(std::span<const shape> inputs,
-                     const shape& output) const {
+op_cost linear::cost(std::span<const shape> inputs, const shape& output) const {
   const double each = 2.0 * static_cast<double>(output.elems())
                       * static_cast<double>(inputs[0][1]);
   return {each, each, each};

@@ -27,8 +27,8 @@ bool all_hold_pixels(const sliding_window& window, int axis,
   for (std::int64_t o = 0; o < window.outputs_along(axis, extent); ++o) {
     bool holds = false;
     for (std::int64_t k = 0; k < window.kernel[i]; ++k) {
-      const auto at
-        = o * window.stride[i] - window.padding[i] + k * window.dilation[i];
+      const auto at =
+        o * window.stride[i] - window.padding[i] + k * window.dilation[i];
       holds = holds || (at >= 0 && at < extent);
     }
     if (!holds)
@@ -52,8 +52,7 @@ result<shape> max_pool::infer(std::span<const shape> inputs) const {
 
 op_cost max_pool::cost(std::span<const shape>, const shape& output) const {
   const auto elems = static_cast<double>(output.elems());
-  const auto each
-    = static_cast<double>(window_.kernel[0] * window_.kernel[1]);
+  const auto each = static_cast<double>(window_.kernel[0] * window_.kernel[1]);
   return {elems * each, elems * each, 0};
 }
 

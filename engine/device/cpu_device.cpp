@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <sys/mman.h>
 
 #include <omp.h>
@@ -22,6 +23,8 @@ std::int64_t rounded(std::int64_t bytes) {
 class host_memory final : public memory_source {
 public:
   std::byte* acquire(std::int64_t bytes) override {
+    if (bytes > std::numeric_limits<std::int64_t>::max() - huge_page_bytes)
+      return nullptr;
     const auto size = static_cast<std::size_t>(rounded(bytes));
     const auto unit = bytes >= huge_page_bytes
                         ? static_cast<std::size_t>(huge_page_bytes)

@@ -27,7 +27,7 @@ bool is_without_dropout(const node& of) {
 }
 
 /// Leaves out the nodes that are not `kept` and renumbers the rest. value_of:
-/// by old index, the old index that makes the value now, or -1.
+/// by old index, the old index of the node that makes the value, if it is kept.
 rewritten compact(const graph& from, const std::vector<bool>& kept,
                   const std::vector<int>& value_of) {
   rewritten made{{from.name, {}}, std::vector<int>(from.nodes.size(), -1)};
@@ -41,8 +41,7 @@ rewritten compact(const graph& from, const std::vector<bool>& kept,
       made.net.nodes.push_back(std::move(moved));
     }
   for (std::size_t i = 0; i < value_of.size(); ++i)
-    if (value_of[i] >= 0)
-      made.index_of[i] = place[at(value_of[i])];
+    made.index_of[i] = place[at(value_of[i])];
   return made;
 }
 
@@ -123,7 +122,7 @@ private:
       if (!is_plain_norm(branch) || !is_inner(branch))
         continue;
       put_at(relu, branch, {net_.nodes[at(branch)].inputs[0], other});
-      forget(sum);
+      kept_[at(sum)] = false;
       return true;
     }
     return false;
@@ -141,12 +140,7 @@ private:
     moved.settings.insert_or_assign("relu", true);
     moved.inputs = std::move(inputs);
     net_.nodes[at(relu)] = std::move(moved);
-    forget(inner);
-  }
-
-  void forget(int i) {
-    kept_[at(i)] = false;
-    std::ranges::replace(value_of_, i, -1);
+    kept_[at(inner)] = false;
   }
 
   graph net_;

@@ -5,7 +5,7 @@
 namespace pd {
 
 parameter_storage kernel::storage(int, const parameter& rule) const {
-  return {rule.extents.elems(), dtype::f32};
+  return {rule.extents.elems(), rule.type};
 }
 
 void kernel::pack(int, std::span<const float> plain,

@@ -189,6 +189,13 @@ result<void> apply_override(const std::string& text, job& to, places& said) {
   return {};
 }
 
+result<void> apply_overrides(std::span<const std::string> from, job& to,
+                             places& said) {
+  for (const auto& each : from)
+    PD_CHECK(apply_override(each, to, said));
+  return {};
+}
+
 // -- the whole ---------------------------------------------------------------
 
 /// Refuses what is understood but would not be carried out.
@@ -318,8 +325,7 @@ result<job> parse_job(std::string_view text, const std::string& path,
   job made;
   places said;
   PD_CHECK(read_document(text, path, made, said));
-  for (const auto& each : overrides)
-    PD_CHECK(apply_override(each, made, said));
+  PD_CHECK(apply_overrides(overrides, made, said));
   PD_CHECK(check_rules(made, said, path));
   PD_CHECK(check_carried_out(made, said));
   if (made.name.empty())

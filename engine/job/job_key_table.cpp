@@ -6,6 +6,7 @@ namespace pd {
 namespace {
 
 /// `PD_AT(data.path)`: where that field is.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a field has none
 #define PD_AT(field)                                                           \
   [](job & j, std::size_t) -> auto& {                                          \
     return j.field;                                                            \

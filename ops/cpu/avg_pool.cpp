@@ -73,8 +73,8 @@ void gather(const T* from, const planes& source, T* to, const planes& target,
     T* out = to + p * target.pixels() * B;
     for (std::int64_t h = 0; h < target.height; ++h)
       for (std::int64_t w = 0; w < target.width; ++w, out += B)
-        store<B>(out, gathered<T, B>(plane, source.width, down.at(h),
-                                     across.at(w)));
+        store<B>(out,
+                 gathered<T, B>(plane, source.width, down.at(h), across.at(w)));
   }
 }
 
@@ -93,13 +93,14 @@ template <class T, int B>
 class avg_pool_kernel final : public kernel {
 public:
   avg_pool_kernel(const averaging_op& rule, const kernel_context& context)
-      : x_{planes::of(context.inputs[0])}, y_{planes::of(context.output)},
-        down_{inputs_of(rule.windows(0, x_.height))},
-        across_{inputs_of(rule.windows(1, x_.width))},
-        down_back_{outputs_of(rule.windows(0, x_.height), x_.height)},
-        across_back_{outputs_of(rule.windows(1, x_.width), x_.width)},
-        is_identity_{is_identity(down_, x_.height)
-                     && is_identity(across_, x_.width)} {}
+    : x_{planes::of(context.inputs[0])},
+      y_{planes::of(context.output)},
+      down_{inputs_of(rule.windows(0, x_.height))},
+      across_{inputs_of(rule.windows(1, x_.width))},
+      down_back_{outputs_of(rule.windows(0, x_.height), x_.height)},
+      across_back_{outputs_of(rule.windows(1, x_.width), x_.width)},
+      is_identity_{is_identity(down_, x_.height)
+                   && is_identity(across_, x_.width)} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     kernel_needs found;

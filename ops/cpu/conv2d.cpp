@@ -10,8 +10,9 @@
 /// wants them in another order and gets a copy with each call: of ResNet-50's
 /// 94 MB a microbatch, about 1 % of its step at 16 images.
 
-#include "engine/base/text.hpp"
 #include "ops/conv2d.hpp"
+
+#include "engine/base/text.hpp"
 #include "ops/cpu/conv2d_form.hpp"
 #include "ops/cpu/convert.hpp"
 #include "ops/cpu/kernels.hpp"
@@ -49,8 +50,8 @@ conv2d_problem problem_of(const kernel_context& context) {
   made.form = conv2d_form::of(rule, made.input, made.output);
   made.has_bias = rule.set().bias;
   made.has_relu = rule.set().relu;
-  made.needs_input_grad
-    = context.needs_input_grad && made.given_input.order != layout::plain;
+  made.needs_input_grad =
+    context.needs_input_grad && made.given_input.order != layout::plain;
   return made;
 }
 
@@ -74,8 +75,8 @@ struct conv2d_operands {
   memory::desc x, y, w, dw, b;
 
   conv2d_operands(const conv2d_problem& of, dtype compute, bool is_free)
-      : x{with_type(to_onednn(of.input), compute)},
-        y{with_type(to_onednn(of.output), compute)} {
+    : x{with_type(to_onednn(of.input), compute)},
+      y{with_type(to_onednn(of.output), compute)} {
     const auto any = memory::format_tag::any;
     const auto number = to_onednn(compute);
     if (is_free) {
@@ -85,8 +86,8 @@ struct conv2d_operands {
     w = {of.form.weights, number, any};
     dw = {of.form.weights, memory::data_type::f32, any};
     if (of.has_bias)
-      b = {{of.form.bias_elems()}, memory::data_type::f32,
-           memory::format_tag::x};
+      b = {
+        {of.form.bias_elems()}, memory::data_type::f32, memory::format_tag::x};
   }
 };
 
@@ -116,8 +117,7 @@ auto make_hint(const conv2d_problem& of, dtype compute, bool is_free) {
   return make_forward(plain, compute, is_free);
 }
 
-auto make_backward_data(const conv2d_problem& of, dtype compute,
-                        bool is_free) {
+auto make_backward_data(const conv2d_problem& of, dtype compute, bool is_free) {
   using made = dnnl::convolution_backward_data::primitive_desc;
   const auto hint = make_hint(of, compute, is_free);
   if (!hint)
@@ -156,8 +156,8 @@ auto best_of(Make make, const conv2d_problem& of, dtype compute) {
 }
 
 conv2d_primitives::conv2d_primitives(const conv2d_problem& of, dtype compute)
-    : forward{best_of(make_forward, of, compute)},
-      weight{best_of(make_backward_weights, of, compute)} {
+  : forward{best_of(make_forward, of, compute)},
+    weight{best_of(make_backward_weights, of, compute)} {
   if (of.needs_input_grad)
     input = best_of(make_backward_data, of, compute);
 }
@@ -216,9 +216,10 @@ std::string describe(const conv2d_problem& of, const conv2d_primitives& by) {
 
 conv2d_kernel::conv2d_kernel(const conv2d_problem& of,
                              const conv2d_primitives& by)
-    : is_{of}, weights_{by.forward.weights_desc()},
-      weight_sum_{with_type(weights_, dtype::f32)},
-      description_{cpu::describe(of, by)} {
+  : is_{of},
+    weights_{by.forward.weights_desc()},
+    weight_sum_{with_type(weights_, dtype::f32)},
+    description_{cpu::describe(of, by)} {
   if (is_.form.is_merged()) {
     const auto elems = static_cast<std::size_t>(stored_elems(weights_));
     const auto own = is_.form.groups * is_.form.group_outputs
@@ -293,8 +294,8 @@ void conv2d_kernel::prepare_forward(const conv2d_primitives& by) {
   const auto b = pass.outside();
   const auto y = pass.outside();
   const auto given_y = to_onednn(is_.output);
-  const auto from = pass.fetch(seen_input(pass, x), to_onednn(is_.input),
-                               made.src_desc());
+  const auto from =
+    pass.fetch(seen_input(pass, x), to_onednn(is_.input), made.src_desc());
   const auto to = pass.room(y, made.dst_desc(), given_y);
   std::vector<onednn_pass::argument> arguments{
     {DNNL_ARG_SRC, from, made.src_desc()},
@@ -313,8 +314,7 @@ void conv2d_kernel::prepare_input(const conv2d_primitives& by) {
   const auto w = pass.outside();
   const auto dx = pass.outside();
   const auto given_x = to_onednn(is_.input);
-  const auto from
-    = pass.fetch(dy, to_onednn(is_.output), made.diff_dst_desc());
+  const auto from = pass.fetch(dy, to_onednn(is_.output), made.diff_dst_desc());
   const auto packed = pass.fetch(w, weights_, made.weights_desc());
   const auto to = pass.room(dx, made.diff_src_desc(), given_x);
   pass.primitive(made, {{DNNL_ARG_DIFF_DST, from, made.diff_dst_desc()},
@@ -332,10 +332,9 @@ void conv2d_kernel::prepare_weight(const conv2d_primitives& by, bool adds,
   const auto db = pass.outside();
   const auto weight_elems = stored_elems(weight_sum_);
   const auto bias_elems = is_.form.bias_elems();
-  const auto from = pass.fetch(seen_input(pass, x), to_onednn(is_.input),
-                               made.src_desc());
-  const auto grad
-    = pass.fetch(dy, to_onednn(is_.output), made.diff_dst_desc());
+  const auto from =
+    pass.fetch(seen_input(pass, x), to_onednn(is_.input), made.src_desc());
+  const auto grad = pass.fetch(dy, to_onednn(is_.output), made.diff_dst_desc());
   const auto own = adds ? pass.temporary(weight_elems * 4) : dw;
   const auto own_bias = adds ? pass.temporary(bias_elems * 4) : db;
   const auto raw = pass.room(own, made.diff_weights_desc(), weight_sum_);
@@ -344,8 +343,7 @@ void conv2d_kernel::prepare_weight(const conv2d_primitives& by, bool adds,
     {DNNL_ARG_DIFF_DST, grad, made.diff_dst_desc()},
     {DNNL_ARG_DIFF_WEIGHTS, raw, made.diff_weights_desc()}};
   if (is_.has_bias)
-    arguments.push_back(
-      {DNNL_ARG_DIFF_BIAS, own_bias, made.diff_bias_desc()});
+    arguments.push_back({DNNL_ARG_DIFF_BIAS, own_bias, made.diff_bias_desc()});
   pass.primitive(made, std::move(arguments));
   pass.store(raw, made.diff_weights_desc(), own, weight_sum_);
   if (is_.form.is_merged())
@@ -363,9 +361,9 @@ kernel_needs conv2d_kernel::needs() const {
   found.stashes_input = true;
   found.stashes_output = is_.has_relu;
   found.overwrites_output_grad = is_.has_relu;
-  found.scratch_bytes
-    = std::max({forward_.scratch_bytes(), input_.scratch_bytes(),
-                weight_.scratch_bytes(), weight_adds_.scratch_bytes()});
+  found.scratch_bytes =
+    std::max({forward_.scratch_bytes(), input_.scratch_bytes(),
+              weight_.scratch_bytes(), weight_adds_.scratch_bytes()});
   return found;
 }
 
@@ -396,19 +394,21 @@ void conv2d_kernel::backward_weight(const backward_call& call) {
            call.scratch);
 }
 
+/// Computing in `compute`; null if oneDNN has no fast code for that.
+std::unique_ptr<kernel> try_make(const conv2d_problem& problem, dtype compute) {
+  const conv2d_primitives by{problem, compute};
+  if (compute != dtype::f32 && !by.are_fast(problem))
+    return nullptr;
+  return std::make_unique<conv2d_kernel>(problem, by);
+}
+
 } // namespace
 
 made_kernel make_conv2d(const kernel_context& context) {
   const team_of same_size{context.on};
   const auto problem = problem_of(context);
-  if (problem.output.type == dtype::bf16) {
-    const conv2d_primitives native{problem, dtype::bf16};
-    if (native.are_fast(problem))
-      return std::unique_ptr<kernel>{
-        std::make_unique<conv2d_kernel>(problem, native)};
-  }
-  return std::unique_ptr<kernel>{std::make_unique<conv2d_kernel>(
-    problem, conv2d_primitives{problem, dtype::f32})};
+  return make_with_onednn(
+    context, [&](dtype compute) { return try_make(problem, compute); });
 }
 
 } // namespace pd::cpu

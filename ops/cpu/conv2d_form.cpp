@@ -20,11 +20,10 @@ dnnl::memory::dims dims(const std::array<std::int64_t, 2>& pair,
 
 /// The smallest number of groups that make whole blocks together; all of them,
 /// with padded channels, if none do.
-void conv2d_form::choose_groups(std::int64_t block,
-                                std::int64_t input_channels,
+void conv2d_form::choose_groups(std::int64_t block, std::int64_t input_channels,
                                 std::int64_t output_channels) {
-  const bool is_depthwise
-    = groups > 1 && group_inputs == 1 && group_outputs == 1;
+  const bool is_depthwise =
+    groups > 1 && group_inputs == 1 && group_outputs == 1;
   form_groups = is_depthwise ? input_channels : 1;
   form_inputs = is_depthwise ? 1 : input_channels;
   form_outputs = is_depthwise ? 1 : output_channels;
@@ -47,9 +46,9 @@ conv2d_form conv2d_form::of(const conv2d& rule, const tensor_type& input,
   made.group_outputs = output.extents[1] / as.groups;
   made.kernel_elems = as.window.kernel[0] * as.window.kernel[1];
   const auto block = channel_block(output.order);
-  made.choose_groups(
-    block, rounded_up(input.extents[1], channel_block(input.order)),
-    rounded_up(output.extents[1], block));
+  made.choose_groups(block,
+                     rounded_up(input.extents[1], channel_block(input.order)),
+                     rounded_up(output.extents[1], block));
   made.weights = {made.form_outputs, made.form_inputs, as.window.kernel[0],
                   as.window.kernel[1]};
   if (made.form_groups > 1)

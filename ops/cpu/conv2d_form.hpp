@@ -18,9 +18,8 @@
 #include "engine/device/tensor.hpp"
 #include "ops/conv2d.hpp"
 
-#include <dnnl.hpp>
-
 #include <cstdint>
+#include <dnnl.hpp>
 #include <span>
 
 namespace pd::cpu {
@@ -29,7 +28,7 @@ namespace pd::cpu {
 struct conv2d_form {
   // -- the node's ------------------------------------------------------------
   std::int64_t groups = 1;
-  std::int64_t group_inputs = 1;  ///< channels of a group
+  std::int64_t group_inputs = 1; ///< channels of a group
   std::int64_t group_outputs = 1;
   std::int64_t kernel_elems = 1; ///< kh * kw
   // -- what oneDNN gets ------------------------------------------------------

@@ -11,8 +11,8 @@ namespace pd::cpu {
 void widen(const bf16* from, float* to, std::int64_t elems) {
 #pragma omp parallel for simd schedule(static)
   for (std::int64_t i = 0; i < elems; ++i)
-    to[i] = std::bit_cast<float>(static_cast<std::uint32_t>(from[i].bits)
-                                 << 16U);
+    to[i] =
+      std::bit_cast<float>(static_cast<std::uint32_t>(from[i].bits) << 16U);
 }
 
 namespace {
@@ -37,7 +37,8 @@ void narrow(const float* from, bf16* to, std::int64_t elems) {
 void convert(dtype from_type, const void* from, dtype to_type, void* to,
              std::int64_t elems) {
   if (from_type == to_type)
-    std::memcpy(to, from, static_cast<std::size_t>(elems) * size_bytes(to_type));
+    std::memcpy(to, from,
+                static_cast<std::size_t>(elems) * size_bytes(to_type));
   else if (to_type == dtype::f32)
     widen(static_cast<const bf16*>(from), static_cast<float*>(to), elems);
   else
@@ -73,8 +74,7 @@ void mask_bf16(const std::int16_t* y, std::int16_t* dy, std::int64_t elems) {
 
 } // namespace
 
-void mask_by_positive(dtype type, const void* y, void* dy,
-                      std::int64_t elems) {
+void mask_by_positive(dtype type, const void* y, void* dy, std::int64_t elems) {
   if (type == dtype::f32)
     mask_f32(static_cast<const float*>(y), static_cast<float*>(dy), elems);
   else

@@ -61,8 +61,8 @@ product make_forward(const linear_problem& of, dtype compute) {
   const auto x = matrix(of.samples, of.inputs, compute);
   const auto w = matrix(of.inputs, of.outputs, compute, true);
   const auto y = matrix(of.samples, of.outputs, compute);
-  const auto b
-    = of.has_bias ? matrix(1, of.outputs, dtype::f32) : memory::desc{};
+  const auto b =
+    of.has_bias ? matrix(1, of.outputs, dtype::f32) : memory::desc{};
   return {{x, w, b, y}, attributes, onednn_engine(), true};
 }
 
@@ -97,10 +97,10 @@ struct linear_products {
   product forward, input, weight, weight_adds;
 
   linear_products(const linear_problem& of, dtype compute)
-      : forward{make_forward(of, compute)},
-        input{make_backward_input(of, compute)},
-        weight{make_backward_weight(of, compute, false)},
-        weight_adds{make_backward_weight(of, compute, true)} {}
+    : forward{make_forward(of, compute)},
+      input{make_backward_input(of, compute)},
+      weight{make_backward_weight(of, compute, false)},
+      weight_adds{make_backward_weight(of, compute, true)} {}
 
   [[nodiscard]] bool are_fast() const {
     return !is_reference(forward) && !is_reference(input)
@@ -112,13 +112,12 @@ struct linear_products {
 
 /// db[o] = the sum over samples of dy[n, o], in the order of the samples.
 template <class T>
-void sum_samples(const T* dy, float* db, const linear_problem& of,
-                 bool adds) {
+void sum_samples(const T* dy, float* db, const linear_problem& of, bool adds) {
   const auto outputs = of.outputs;
 #pragma omp parallel for simd schedule(static)
   for (std::int64_t o = 0; o < outputs; ++o)
-    db[o] = adds ? db[o] + static_cast<float>(dy[o])
-                 : static_cast<float>(dy[o]);
+    db[o] =
+      adds ? db[o] + static_cast<float>(dy[o]) : static_cast<float>(dy[o]);
   for (std::int64_t n = 1; n < of.samples; ++n) {
     const T* row = dy + n * outputs;
 #pragma omp parallel for simd schedule(static)
@@ -138,8 +137,8 @@ public:
   void forward(const forward_call& call) override;
   void backward_input(const backward_call& call) override;
   void backward_weight(const backward_call& call) override;
-  [[nodiscard]] parameter_storage
-  storage(int index, const parameter& rule) const override;
+  [[nodiscard]] parameter_storage storage(int index,
+                                          const parameter& rule) const override;
   [[nodiscard]] std::string describe() const override { return description_; }
 
 private:
@@ -178,8 +177,9 @@ void linear_kernel::multiply(onednn_pass& pass, const product& made,
 
 linear_kernel::linear_kernel(const linear_problem& of,
                              const linear_products& by)
-    : is_{of}, compute_{from_onednn(by.forward.weights_desc().data_type())},
-      description_{by.forward.impl_info_str()} {
+  : is_{of},
+    compute_{from_onednn(by.forward.weights_desc().data_type())},
+    description_{by.forward.impl_info_str()} {
   const auto x = matrix(of.samples, of.inputs, of.given);
   const auto y = matrix(of.samples, of.outputs, of.given);
   const auto y_flipped = matrix(of.outputs, of.samples, of.given, true);
@@ -200,9 +200,9 @@ kernel_needs linear_kernel::needs() const {
   found.stashes_input = true;
   found.stashes_output = is_.has_relu;
   found.overwrites_output_grad = is_.has_relu;
-  found.scratch_bytes
-    = std::max({forward_.scratch_bytes(), input_.scratch_bytes(),
-                weight_.scratch_bytes(), weight_adds_.scratch_bytes()});
+  found.scratch_bytes =
+    std::max({forward_.scratch_bytes(), input_.scratch_bytes(),
+              weight_.scratch_bytes(), weight_adds_.scratch_bytes()});
   return found;
 }
 
@@ -222,16 +222,16 @@ void linear_kernel::backward_input(const backward_call& call) {
     mask_by_positive(is_.given, call.output.data(), call.output_grad.data(),
                      is_.samples * is_.outputs);
   if (is_.needs_input_grad && call.input_grads[0])
-    input_.run({call.output_grad, call.parameters[0], operand{},
-                call.input_grads[0]},
-               call.scratch);
+    input_.run(
+      {call.output_grad, call.parameters[0], operand{}, call.input_grads[0]},
+      call.scratch);
 }
 
 void linear_kernel::backward_weight(const backward_call& call) {
   auto& pass = call.accumulate ? weight_adds_ : weight_;
-  pass.run({call.output_grad, call.inputs[0], operand{},
-            call.parameter_grads[0]},
-           call.scratch);
+  pass.run(
+    {call.output_grad, call.inputs[0], operand{}, call.parameter_grads[0]},
+    call.scratch);
   if (!is_.has_bias)
     return;
   auto* db = call.parameter_grads[1].f32();
@@ -241,19 +241,21 @@ void linear_kernel::backward_weight(const backward_call& call) {
     sum_samples(call.output_grad.f32(), db, is_, call.accumulate);
 }
 
+/// Computing in `compute`; null if oneDNN has no fast code for that.
+std::unique_ptr<kernel> try_make(const linear_problem& problem, dtype compute) {
+  const linear_products by{problem, compute};
+  if (compute != dtype::f32 && !by.are_fast())
+    return nullptr;
+  return std::make_unique<linear_kernel>(problem, by);
+}
+
 } // namespace
 
 made_kernel make_linear(const kernel_context& context) {
   const team_of same_size{context.on};
   const auto problem = problem_of(context);
-  if (problem.given == dtype::bf16) {
-    const linear_products native{problem, dtype::bf16};
-    if (native.are_fast())
-      return std::unique_ptr<kernel>{
-        std::make_unique<linear_kernel>(problem, native)};
-  }
-  return std::unique_ptr<kernel>{std::make_unique<linear_kernel>(
-    problem, linear_products{problem, dtype::f32})};
+  return make_with_onednn(
+    context, [&](dtype compute) { return try_make(problem, compute); });
 }
 
 } // namespace pd::cpu

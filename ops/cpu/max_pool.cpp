@@ -29,8 +29,10 @@ struct window_axis {
   std::int64_t kernel, stride, padding, dilation;
 
   window_axis(const sliding_window& from, std::size_t axis)
-      : kernel{from.kernel[axis]}, stride{from.stride[axis]},
-        padding{from.padding[axis]}, dilation{from.dilation[axis]} {}
+    : kernel{from.kernel[axis]},
+      stride{from.stride[axis]},
+      padding{from.padding[axis]},
+      dilation{from.dilation[axis]} {}
 
   [[nodiscard]] std::int64_t input(std::int64_t output,
                                    std::int64_t step) const {
@@ -165,8 +167,9 @@ template <class T, int B>
 class max_pool_kernel final : public kernel {
 public:
   max_pool_kernel(const max_pool& rule, const kernel_context& context)
-      : x_{planes::of(context.inputs[0])}, y_{planes::of(context.output)},
-        elems_{context.output.elems()} {
+    : x_{planes::of(context.inputs[0])},
+      y_{planes::of(context.output)},
+      elems_{context.output.elems()} {
     const window_axis height{rule.window(), 0};
     const window_axis width{rule.window(), 1};
     down_ = inputs_of(height, y_.height, x_.height, width.kernel);
@@ -177,8 +180,8 @@ public:
 
   [[nodiscard]] kernel_needs needs() const override {
     kernel_needs found;
-    found.workspace_bytes
-      = elems_ * static_cast<std::int64_t>(sizeof(std::uint16_t));
+    found.workspace_bytes =
+      elems_ * static_cast<std::int64_t>(sizeof(std::uint16_t));
     return found;
   }
 
@@ -192,8 +195,8 @@ public:
       auto at = p * y_.pixels() * B;
       for (std::int64_t h = 0; h < y_.height; ++h)
         for (std::int64_t w = 0; w < y_.width; ++w, at += B)
-          pool_window<T, B>(plane, x_.width, down_.at(h), across_.at(w),
-                            y + at, taken + at);
+          pool_window<T, B>(plane, x_.width, down_.at(h), across_.at(w), y + at,
+                            taken + at);
     }
   }
 
@@ -209,9 +212,9 @@ public:
       T* to = dx + p * x_.pixels() * B;
       for (std::int64_t h = 0; h < x_.height; ++h)
         for (std::int64_t w = 0; w < x_.width; ++w, to += B)
-          store<B>(to, gathered_grad<T, B>(dy + plane, taken + plane, y_.width,
-                                           down_back_.at(h),
-                                           across_back_.at(w)));
+          store<B>(to,
+                   gathered_grad<T, B>(dy + plane, taken + plane, y_.width,
+                                       down_back_.at(h), across_back_.at(w)));
     }
   }
 
@@ -221,7 +224,7 @@ public:
 
 private:
   planes x_, y_;
-  std::int64_t elems_; ///< of the output, as stored
+  std::int64_t elems_;            ///< of the output, as stored
   steps down_, across_;           ///< of an output: inputs
   steps down_back_, across_back_; ///< of an input: outputs
 };
@@ -232,7 +235,8 @@ constexpr std::int64_t most_steps = std::int64_t{1} << 16;
 } // namespace
 
 made_kernel make_max_pool(const kernel_context& context) {
-  const auto& kernel = static_cast<const max_pool&>(context.rule).window().kernel;
+  const auto& kernel =
+    static_cast<const max_pool&>(context.rule).window().kernel;
   if (kernel[0] * kernel[1] > most_steps)
     return error{errc::not_supported,
                  "max_pool: kernel of " + std::to_string(kernel[0]) + " x "

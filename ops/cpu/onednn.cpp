@@ -3,10 +3,9 @@
 #include "engine/device/cpu_device.hpp"
 #include "ops/cpu/convert.hpp"
 
+#include <omp.h>
 #include <string_view>
 #include <utility>
-
-#include <omp.h>
 
 namespace pd::cpu {
 
@@ -77,8 +76,8 @@ void reorder_now(const memory::desc& from_as, const void* from,
   const memory source{from_as, on, const_cast<void*>(from)};
   const memory target{to_as, on, to};
   const dnnl::reorder move{source, target};
-  move.execute(onednn_stream(), {{DNNL_ARG_FROM, source},
-                                 {DNNL_ARG_TO, target}});
+  move.execute(onednn_stream(),
+               {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}});
 }
 
 team_of::team_of(const device& on) : before_{omp_get_max_threads()} {
@@ -101,6 +100,20 @@ bool is_reference(const dnnl::primitive_desc_base& made) {
     return true;
   const std::string_view name{made.impl_info_str()};
   return name.starts_with("ref") || name.starts_with("simple");
+}
+
+made_kernel
+make_with_onednn(const kernel_context& context,
+                 const std::function<std::unique_ptr<kernel>(dtype)>& make) {
+  std::string why;
+  for (const auto compute : {context.output.type, dtype::f32})
+    try {
+      if (auto made = make(compute))
+        return made;
+    } catch (const dnnl::error& failure) {
+      why = failure.message;
+    }
+  return error{errc::not_supported, context.at.op + ": oneDNN: " + why};
 }
 
 // -- building a pass ---------------------------------------------------------
@@ -150,9 +163,9 @@ void onednn_pass::primitive(const dnnl::primitive_desc_base& made,
                             std::vector<argument> arguments) {
   const auto pad = made.scratchpad_desc();
   if (pad.get_size() > 0)
-    arguments.push_back(
-      {DNNL_ARG_SCRATCHPAD,
-       temporary(static_cast<std::int64_t>(pad.get_size())), pad});
+    arguments.push_back({DNNL_ARG_SCRATCHPAD,
+                         temporary(static_cast<std::int64_t>(pad.get_size())),
+                         pad});
   auto ready = std::make_shared<prepared_primitive>();
   ready->run = dnnl::primitive{made.get()};
   for (const auto& each : arguments)
@@ -180,9 +193,8 @@ void onednn_pass::change_type(place from, dtype from_type, place to,
 
 void onednn_pass::reorder(place from, const memory::desc& given, place to,
                           const memory::desc& wanted) {
-  const dnnl::reorder::primitive_desc made{onednn_engine(), given,
-                                           onednn_engine(), wanted,
-                                           user_scratchpad()};
+  const dnnl::reorder::primitive_desc made{
+    onednn_engine(), given, onednn_engine(), wanted, user_scratchpad()};
   primitive(made, {{DNNL_ARG_FROM, from, given}, {DNNL_ARG_TO, to, wanted}});
 }
 
@@ -214,10 +226,9 @@ void onednn_pass::store(place from, const memory::desc& made, place to,
     return reorder(from, made, to, given);
   if (lie_alike(made, given))
     return change_type(from, made_type, to, given_type, stored_elems(made));
-  const auto between
-    = with_type(given_type == dtype::f32 ? made : given, dtype::f32);
-  const auto there
-    = temporary(static_cast<std::int64_t>(between.get_size()));
+  const auto between =
+    with_type(given_type == dtype::f32 ? made : given, dtype::f32);
+  const auto there = temporary(static_cast<std::int64_t>(between.get_size()));
   store(from, made, there, between);
   store(there, between, to, given);
 }

@@ -5,10 +5,10 @@
 
 #include "engine/device/tensor.hpp"
 #include "engine/graph/kernel.hpp"
-
-#include <dnnl.hpp>
+#include "ops/cpu/kernels.hpp"
 
 #include <cstdint>
+#include <dnnl.hpp>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -58,6 +58,15 @@ public:
 private:
   int before_;
 };
+
+/// The kernel that `make` makes in the context's own type, or else in f32.
+///
+/// make: dtype -> std::unique_ptr<kernel>, null if it cannot. dnnl.hpp throws,
+/// and this is where that ends.
+/// Errors: not_supported, with oneDNN's words.
+[[nodiscard]] made_kernel
+make_with_onednn(const kernel_context& context,
+                 const std::function<std::unique_ptr<kernel>(dtype)>& make);
 
 /// A straight program over places in memory: primitives, and what must go
 /// before and after them. Allocates nothing in run() (oneDNN 2.6 itself makes

@@ -54,18 +54,19 @@ made_kernel make_pool(const kernel_context& context) {
   };
   const auto with_block = [&]<class T>() -> made_kernel {
     switch (context.output.order) {
-      case layout::blocked16:
-        return make.template operator()<T, 16>();
-      case layout::blocked8:
-        return make.template operator()<T, 8>();
-      default:
-        return make.template operator()<T, 1>();
+    case layout::blocked16:
+      return make.template operator()<T, 16>();
+    case layout::blocked8:
+      return make.template operator()<T, 8>();
+    default:
+      return make.template operator()<T, 1>();
     }
   };
   if (context.inputs[0].order != context.output.order
       || context.output.order == layout::channels_last)
     return error{errc::not_supported,
-                 context.at.op + ": takes its input in the order of its output, "
+                 context.at.op
+                   + ": takes its input in the order of its output, "
                    + to_string(context.output.order) + ", got "
                    + to_string(context.inputs[0].order)};
   return context.output.type == dtype::bf16

@@ -98,7 +98,7 @@ def batches_of(model):
 
 def network(model):
     if model == "lenet":
-        return make_models.lenet(classes=10, channels=CASES[model][1])
+        return make_models.make(model, classes=10, height=28, width=28, channels=1)
     options = {"num_classes": 10}
     if has_dropout(model):
         options["dropout"] = 0.0

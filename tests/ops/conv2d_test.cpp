@@ -1,9 +1,10 @@
 #include "ops/conv2d.hpp"
+
 #include "tests/support/op_checks.hpp"
 
-#include <cmath>
-
 #include <catch2/catch.hpp>
+
+#include <cmath>
 
 using namespace pd;
 
@@ -20,10 +21,10 @@ op_case some_conv2d(const shape& image, attributes settings) {
   made.inputs[0].values.assign(static_cast<std::size_t>(image.elems()), 1.0F);
   const auto rule = *all_ops().make_op({"tested", "conv2d", made.settings, {}});
   for (const auto& each : rule->parameters(std::vector{image}))
-    made.parameters[each.suffix]
-      = {each.extents,
-         std::vector<float>(static_cast<std::size_t>(each.extents.elems())),
-         dtype::f32};
+    made.parameters[each.suffix] = {
+      each.extents,
+      std::vector<float>(static_cast<std::size_t>(each.extents.elems())),
+      dtype::f32};
   return made;
 }
 
@@ -53,9 +54,9 @@ TEST_CASE("conv2d takes the image as the loader gives it", "[ops][conv2d]") {
   for (const auto& each : golden_cases("conv2d"))
     for (const auto activation : {dtype::f32, dtype::bf16})
       for (const auto order : {layout::blocked8, layout::blocked16})
-        check_case(each, {.activation = activation,
-                          .order = order,
-                          .is_plain_input = true});
+        check_case(
+          each,
+          {.activation = activation, .order = order, .is_plain_input = true});
 }
 
 TEST_CASE("conv2d's gradients are its slopes", "[ops][conv2d]") {
@@ -68,8 +69,8 @@ TEST_CASE("conv2d allocates nothing once it is made", "[ops][conv2d]") {
 
 TEST_CASE("no layer of the models runs oneDNN's reference code",
           "[ops][conv2d]") {
-  const std::string stem = implementation({2, 3, 64, 64}, square(64, 7, 2, 3),
-                                          true);
+  const std::string stem =
+    implementation({2, 3, 64, 64}, square(64, 7, 2, 3), true);
   CHECK_THAT(stem, !Catch::Contains("ref"));
   CHECK_THAT(implementation({2, 1, 28, 28}, square(6, 5, 1, 2), true),
              !Catch::Contains("ref"));
@@ -172,8 +173,8 @@ TEST_CASE("conv2d starts as torchvision's", "[ops][conv2d]") {
 }
 
 TEST_CASE("conv2d costs two operations a product", "[ops][conv2d]") {
-  const auto rule
-    = *all_ops().make_op({"c", "conv2d", square(16, 3, 2, 1, 2), {}});
+  const auto rule =
+    *all_ops().make_op({"c", "conv2d", square(16, 3, 2, 1, 2), {}});
   const std::vector inputs{shape{3, 8, 6, 6}};
   const auto cost = rule->cost(inputs, *rule->infer(inputs));
   CHECK(cost.forward_flops == 2.0 * 3 * 16 * 3 * 3 * (4 * 3 * 3));

@@ -1,12 +1,13 @@
 #include "ops/cpu/convert.hpp"
+
 #include "tests/support/allocation_counter.hpp"
+
+#include <catch2/catch.hpp>
 
 #include <bit>
 #include <limits>
 #include <memory>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 using namespace pd;
 
@@ -51,8 +52,8 @@ TEST_CASE("widen is exact", "[ops][convert]") {
 
 TEST_CASE("mask_by_positive lets a gradient through above zero only",
           "[ops][convert]") {
-  const std::vector<float> y{-1, -0.0F, 0, 1e-30F,
-                             std::numeric_limits<float>::quiet_NaN(), 2};
+  const std::vector<float> y{
+    -1, -0.0F, 0, 1e-30F, std::numeric_limits<float>::quiet_NaN(), 2};
   const std::vector<float> wanted{0, 0, 0, 7, 7, 7};
   std::vector<float> dy(y.size(), 7);
   cpu::mask_by_positive(dtype::f32, y.data(), dy.data(), 6);

@@ -21,7 +21,7 @@ TEST_CASE("global_avg_pool allocates nothing once it is made",
 TEST_CASE("a global_avg_pool of rows is refused", "[ops][global_avg_pool]") {
   CHECK(refusal("global_avg_pool", {}, {{4, 7}})
         == "global_avg_pool: wanted an input [N, C, H, W], got [4, 7]");
-  CHECK_THAT(refusal("global_avg_pool", {{"kernel", std::int64_t{7}}},
-                     {{1, 3, 7, 7}}),
-             Catch::Contains("unknown attribute 'kernel'"));
+  CHECK_THAT(
+    refusal("global_avg_pool", {{"kernel", std::int64_t{7}}}, {{1, 3, 7, 7}}),
+    Catch::Contains("unknown attribute 'kernel'"));
 }

@@ -23,8 +23,7 @@ TEST_CASE("a linear that does not fit is refused", "[ops][linear]") {
   CHECK(refusal("linear", ten, {}) == "linear: takes 1 input, got 0");
   CHECK_THAT(refusal("linear", {}, {{2, 3}}),
              Catch::Contains("linear: out_features: wanted a whole number"));
-  CHECK_THAT(refusal("linear",
-                     {{"out_features", std::int64_t{0}}}, {{2, 3}}),
+  CHECK_THAT(refusal("linear", {{"out_features", std::int64_t{0}}}, {{2, 3}}),
              Catch::Contains("got 0"));
   CHECK(refusal("linear", ten, {{2, 3}}).empty());
 }

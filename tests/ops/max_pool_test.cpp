@@ -1,9 +1,9 @@
 #include "tests/support/op_checks.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <cmath>
 #include <limits>
-
-#include <catch2/catch.hpp>
 
 using namespace pd;
 

@@ -20,10 +20,9 @@ bool counts_allocations() {
 #  include <cerrno>
 #  include <cstddef>
 #  include <cstring>
-#  include <new>
-
 #  include <dlfcn.h>
 #  include <link.h>
+#  include <new>
 
 namespace {
 
@@ -102,8 +101,7 @@ void* new_for(void* caller, std::size_t size) {
 
 void* new_for(void* caller, std::size_t size, std::align_val_t alignment) {
   count_for(caller);
-  if (void* memory
-      = __libc_memalign(static_cast<std::size_t>(alignment), size))
+  if (void* memory = __libc_memalign(static_cast<std::size_t>(alignment), size))
     return memory;
   throw std::bad_alloc{};
 }

@@ -3,6 +3,7 @@
 #include "engine/checkpoint/safetensors.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <nlohmann/json.hpp>
 namespace pd {
 

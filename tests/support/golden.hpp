@@ -30,9 +30,9 @@ struct op_case {
   std::map<std::string, host_tensor> parameters; ///< by suffix
 
   host_tensor output;
-  host_tensor output_grad; ///< empty at the loss
+  host_tensor output_grad;                       ///< empty at the loss
   std::map<std::string, host_tensor> statistics; ///< after forward, by suffix
-  std::map<std::string, host_tensor> grads; ///< "input0", "weight" ...
+  std::map<std::string, host_tensor> grads;      ///< "input0", "weight" ...
 };
 
 /// All cases of tests/golden/ops/<op>.safetensors, by name. Ends the test if

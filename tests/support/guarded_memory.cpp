@@ -1,9 +1,9 @@
 #include "tests/support/guarded_memory.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <cstring>
-
-#include <catch2/catch.hpp>
 
 namespace pd {
 
@@ -54,23 +54,22 @@ float read(const std::byte* from, std::size_t at) {
 
 float get(dtype type, const std::byte* from, std::size_t at) {
   switch (type) {
-    case dtype::f32:
-      return read<float>(from, at);
-    case dtype::bf16:
-      return read<bf16>(from, at);
-    case dtype::i32:
-      return read<std::int32_t>(from, at);
-    case dtype::i64:
-      return read<std::int64_t>(from, at);
-    default:
-      return read<std::uint8_t>(from, at);
+  case dtype::f32:
+    return read<float>(from, at);
+  case dtype::bf16:
+    return read<bf16>(from, at);
+  case dtype::i32:
+    return read<std::int32_t>(from, at);
+  case dtype::i64:
+    return read<std::int64_t>(from, at);
+  default:
+    return read<std::uint8_t>(from, at);
   }
 }
 
 } // namespace
 
-guarded_memory::guarded_memory(pool& from, std::int64_t bytes)
-    : bytes_{bytes} {
+guarded_memory::guarded_memory(pool& from, std::int64_t bytes) : bytes_{bytes} {
   if (bytes == 0)
     return;
   auto got = from.allocate(bytes + 2 * guard_bytes);
@@ -127,7 +126,8 @@ bool padding_is_zero(const tensor_type& type, const std::byte* at) {
   for (const auto place : places(type))
     std::fill_n(rest.begin() + static_cast<std::ptrdiff_t>(place * elem), elem,
                 std::byte{0});
-  return std::ranges::all_of(rest, [](std::byte x) { return x == std::byte{}; });
+  return std::ranges::all_of(rest,
+                             [](std::byte x) { return x == std::byte{}; });
 }
 
 } // namespace pd

@@ -3,10 +3,10 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/difference_quotient.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <cmath>
-
-#include <catch2/catch.hpp>
 
 namespace pd {
 
@@ -89,8 +89,8 @@ std::vector<float> all_results(const op_case& of, const op_variant& how) {
     found.insert(found.end(), more.values.begin(), more.values.end());
   };
   for (std::size_t i = 0; i < of.inputs.size(); ++i)
-    if (of.grads.contains("input" + std::to_string(i))
-        && how.needs_input_grad && !how.is_plain_input)
+    if (of.grads.contains("input" + std::to_string(i)) && how.needs_input_grad
+        && !how.is_plain_input)
       append(run.input_grad(static_cast<int>(i)));
   for (const auto& [suffix, values] : of.parameters)
     if (of.grads.contains(suffix))
@@ -188,8 +188,8 @@ void check_slope(op_case& of, host_tensor& x, const host_tensor& grad,
   };
   const auto v = random_direction(x.values.size(), name);
   const double slope = difference_quotient(f, x.values, v, options.h);
-  const double allowed
-    = options.relative * std::sqrt(dot(grad.values, grad.values));
+  const double allowed =
+    options.relative * std::sqrt(dot(grad.values, grad.values));
   INFO(of.op << " " << of.name << ": along a direction of " << name
              << ", difference quotient " << slope << ", gradient "
              << dot(grad.values, v));
@@ -248,9 +248,9 @@ void check_allocates_nothing(const std::string& op) {
 
 std::string refusal(const std::string& op, const attributes& settings,
                     const std::vector<shape>& inputs) {
-  const auto made = all_ops().make_op({"tested", op, settings, {}});
-  if (!made)
-    return made.failure().message;
+  const auto made = all_ops().make_op({"x", op, settings, {}});
+  if (!made) // "node 'x': ..."
+    return made.failure().message.substr(std::string{"node 'x': "}.size());
   const auto inferred = (*made)->infer(inputs);
   return inferred ? "" : inferred.failure().message;
 }

@@ -3,9 +3,9 @@
 #include "ops/register.hpp"
 #include "tests/support/guarded_memory.hpp"
 
-#include <algorithm>
-
 #include <catch2/catch.hpp>
+
+#include <algorithm>
 
 namespace pd {
 
@@ -30,7 +30,7 @@ namespace {
 class ordered_device final : public cpu_device {
 public:
   ordered_device(layout order, int threads)
-      : cpu_device{device_options{.threads = threads}}, order_{order} {}
+    : cpu_device{device_options{.threads = threads}}, order_{order} {}
 
   [[nodiscard]] layout activation_layout() const override { return order_; }
 
@@ -105,7 +105,7 @@ tensor_type op_harness::state::input_type(const host_tensor& input) const {
 }
 
 op_harness::state::state(const op_case& of, const op_variant& how_)
-    : how{how_}, on{how_.order, how_.threads}, is_training{of.is_training} {
+  : how{how_}, on{how_.order, how_.threads}, is_training{of.is_training} {
   INFO(of.op << " " << of.name << ": " << to_string(how));
   at = node{"tested", of.op, of.settings, {}};
   auto op_made = all_ops().make_op(at);
@@ -179,8 +179,7 @@ std::vector<operand> op_harness::state::input_operands(bool are_wanted) {
   return found;
 }
 
-std::vector<operand>
-op_harness::state::grad_operands(const call_mode& mode) {
+std::vector<operand> op_harness::state::grad_operands(const call_mode& mode) {
   std::vector<operand> found(inputs.size());
   grad_in_place = -1;
   if (!how.needs_input_grad || how.is_plain_input)
@@ -223,7 +222,7 @@ void op_harness::state::check_after(
 // -- operands ----------------------------------------------------------------
 
 op_harness::op_harness(const op_case& of, const op_variant& how)
-    : state_{std::make_unique<state>(of, how)} {
+  : state_{std::make_unique<state>(of, how)} {
   for (std::size_t i = 0; i < of.inputs.size(); ++i)
     set_input(static_cast<int>(i), of.inputs[i]);
   for (const auto& [suffix, values] : of.parameters)
@@ -267,8 +266,8 @@ host_tensor op_harness::input_grad(int index) const {
 host_tensor op_harness::parameter(const std::string& suffix) const {
   const auto i = state_->index_of(suffix);
   const auto& [elems, type] = state_->storage[i];
-  const auto stored = download({shape{elems}, type, layout::plain},
-                               state_->parameters[i].data());
+  const auto stored =
+    download({shape{elems}, type, layout::plain}, state_->parameters[i].data());
   const auto& extents = state_->parameter_rules[i].extents;
   host_tensor plain{extents, {}, dtype::f32};
   plain.values.resize(static_cast<std::size_t>(extents.elems()));
@@ -381,8 +380,8 @@ void op_harness::backward_input(const host_tensor& output_grad,
   auto& st = *state_;
   st.backward_mode = mode;
   auto call = st.prepare_backward();
-  const bool is_split
-    = mode.splits_output_grad && st.needs.takes_two_output_grads;
+  const bool is_split =
+    mode.splits_output_grad && st.needs.takes_two_output_grads;
   std::vector<float> some = output_grad.values;
   if (is_split) {
     std::vector<float> rest;

@@ -39,9 +39,9 @@ struct op_variant {
 
 /// What a call may do beyond the plain way.
 struct call_mode {
-  bool is_in_place = false;          ///< as far as needs() allows
-  bool splits_output_grad = false;   ///< output_grad and other_output_grad
-  int unwanted_input_grad = -1;      ///< this one is null
+  bool is_in_place = false;        ///< as far as needs() allows
+  bool splits_output_grad = false; ///< output_grad and other_output_grad
+  int unwanted_input_grad = -1;    ///< this one is null
   std::int64_t microbatch = 0;
 };
 

@@ -69,6 +69,7 @@ void read_as_header(const std::string& text) {
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   read(std::as_bytes(std::span{data, size}));

@@ -1,7 +1,9 @@
 #include "engine/base/error.hpp"
+#include "engine/base/text.hpp"
 #include "ops/register.hpp"
 #include "tools/pd_engine/commands.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -27,6 +29,19 @@ constexpr command commands[]{
   {"datasets", "list the datasets", pd::add_datasets},
 };
 
+bool is_known(const std::string& word) {
+  const auto is_it = [&](const command& each) { return word == each.name; };
+  return word.starts_with("-") || std::ranges::any_of(commands, is_it);
+}
+
+std::string unknown_command(const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto& each : commands)
+    names.emplace_back(each.name);
+  return "no command '" + word + "'" + pd::did_you_mean(word, names)
+         + "; there are " + pd::join(names);
+}
+
 int run(int argc, char** argv) {
   pd::registry ops;
   pd::register_ops(ops);
@@ -35,6 +50,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   for (const auto& each : commands)
     each.add(*app.add_subcommand(each.name, each.what), context);
+  if (argc > 1 && !is_known(argv[1])) {
+    pd::fail(context, {pd::errc::unknown_name, unknown_command(argv[1])});
+    return context.status;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {

@@ -107,7 +107,8 @@ void print_summary(progress& shown, const train_summary& from,
       from.samples, format_duration(from.seconds), from.samples_per_s,
       from.data_stall_s));
   if (from.left_over > 0)
-    shown.line(fmt::format("{} samples of the epoch fill no microbatch",
+    shown.line(fmt::format("{} samples of each epoch were left over: they fill "
+                           "no microbatch, or train.max_microbatches ends it",
                            from.left_over));
   shown.line("run directory: " + directory);
 }

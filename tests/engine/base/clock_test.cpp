@@ -21,7 +21,7 @@ TEST_CASE("a timestamp names a folder and sorts by time", "[base][clock]") {
   const auto text = timestamp();
   REQUIRE(text.size() == 15);
   CHECK(text[8] == '-');
-  CHECK(std::ranges::count_if(
-          text, [](unsigned char each) { return std::isdigit(each) != 0; })
-        == 14);
+  const auto digits = std::ranges::count_if(
+    text, [](unsigned char each) { return std::isdigit(each) != 0; });
+  CHECK(digits == 14);
 }

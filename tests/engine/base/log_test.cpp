@@ -117,6 +117,7 @@ TEST_CASE("a log file that cannot be opened is an error, and logging goes on",
 
 TEST_CASE("threads may log while the file changes", "[base][log]") {
   std::vector<std::thread> writers;
+  writers.reserve(3);
   for (int i = 0; i < 3; ++i)
     writers.emplace_back([] {
       for (int k = 0; k < 200; ++k)

@@ -187,6 +187,23 @@ TEST_CASE("a sum whose value two nodes take keeps its norm", "[graph][fuse]") {
                  "f = flatten(s)"});
 }
 
+TEST_CASE("a norm that has its relu, or its residual, takes no other",
+          "[graph][fuse]") {
+  network net;
+  const auto b = net.build.relu("r1", net.build.batch_norm("b", net.x));
+  net.build.relu("r2", net.build.sum("s", b, net.x));
+  CHECK(
+    net.fused()
+    == lines{"b = batch_norm(input) relu=true", "s = add(b, input) relu=true"});
+
+  network twice;
+  const auto c = twice.build.add("c", "batch_norm", {twice.x, twice.x});
+  twice.build.relu("r", twice.build.sum("s", c, twice.x));
+  CHECK(
+    twice.fused()
+    == lines{"c = batch_norm(input, input)", "s = add(c, input) relu=true"});
+}
+
 TEST_CASE("a norm added to itself is no residual", "[graph][fuse]") {
   network net;
   const auto b = net.build.batch_norm("b", net.x);

@@ -70,8 +70,8 @@ TEST_CASE("a shape that does not fit names the node, wanted and got",
   const auto kernel = refusal(small);
   CHECK(kernel.code == errc::bad_shape);
   CHECK(kernel.message.starts_with("node 'conv1': conv2d: "));
-  CHECK(kernel.message.find("5") != std::string::npos);
-  CHECK(kernel.message.find("4") != std::string::npos);
+  CHECK(kernel.message.find('5') != std::string::npos);
+  CHECK(kernel.message.find('4') != std::string::npos);
 
   graph_builder unlike{"unlike"};
   const auto x = unlike.input({3, 4, 4});

@@ -31,7 +31,7 @@ const std::vector<bad_input> bad_jobs{
   {"[model]\nname = 'a'\n[model]\n", "job.toml:3: not TOML: "},
   {"seed = 1\n [[ \n", "job.toml:2: not TOML: a table header without a name"},
   {"name = \"\xff\"", "job.toml:1: not TOML: "},
-  {std::string{"name = 'a\0b'", 13}, "job.toml:1: not TOML: "},
+  {std::string{"name = 'a\0b'", 12}, "job.toml:1: not TOML: "},
   {"name = 2024-01-01",
    "job.toml:1: name: wanted a number, text, true or false, or a list of whole "
    "numbers or text, got a date or time"},

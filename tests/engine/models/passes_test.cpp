@@ -7,11 +7,14 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <map>
 
 using namespace pd;
 
 namespace {
+
+std::size_t index(int of) {
+  return static_cast<std::size_t>(of);
+}
 
 const registry& ops() {
   static const registry all = [] {
@@ -46,6 +49,37 @@ std::vector<std::string> parameter_names(const graph& net) {
   return names;
 }
 
+/// The shapes of the stages are those of the whole, also after the passes.
+void check_shapes(const typed_graph& whole, const stage_graph& part) {
+  const auto passed = fuse(place_inputs(part.net));
+  const auto plain = typed(part.net);
+  const auto fused = typed(passed.net);
+  for (std::size_t i = 0; i < whole.shapes.size(); ++i) {
+    const auto in_part = part.index_of[i];
+    if (in_part < 0)
+      continue;
+    CHECK(plain.shapes[index(in_part)] == whole.shapes[i]);
+    const auto in_fused = passed.index_of[index(in_part)];
+    if (in_fused >= 0)
+      CHECK(fused.shapes[index(in_fused)] == whole.shapes[i]);
+  }
+}
+
+/// Cuts in two: every node is in a stage, and what one gives the other takes.
+void check_cut(const typed_graph& whole, int at) {
+  INFO(whole.net.name << " cut before " << whole.net.nodes[index(at)].name);
+  const auto nodes = static_cast<int>(whole.net.nodes.size());
+  const auto first = cut_out(whole, 0, at);
+  const auto second = cut_out(whole, at, nodes);
+  for (int i = 0; i < nodes; ++i)
+    CHECK((i < at ? first : second).index_of[index(i)] >= 0);
+  check_shapes(whole, first);
+  check_shapes(whole, second);
+  REQUIRE(first.outputs.size() == second.inputs.size());
+  for (std::size_t i = 0; i < first.outputs.size(); ++i)
+    CHECK(first.index_of[index(second.inputs[i].producer)] == first.outputs[i]);
+}
+
 } // namespace
 
 TEST_CASE("fusing keeps every model's parameters, shapes and loss, and is "
@@ -76,34 +110,16 @@ TEST_CASE("a residual network has no add left", "[models][fuse]") {
   for (const auto& each : fused.nodes)
     CHECK(each.op != "add");
   const auto end = *fused.find("layer1.0.bn3");
-  CHECK(to_text(fused, fused.nodes[static_cast<std::size_t>(end)])
+  CHECK(to_text(fused, fused.nodes[index(end)])
         == "layer1.0.bn3 = batch_norm(layer1.0.conv3, layer1.0.downsample.1) "
            "relu=true");
 }
 
-TEST_CASE("wherever a network is cut, its stages have its parameters, shapes "
-          "and edges",
+TEST_CASE("wherever a network is cut, its stages have its shapes and edges",
           "[models][cut]") {
   for (const auto* name : {"lenet", "resnet18"}) {
     const auto whole = typed(*build_model(name, {.height = 64, .width = 64}));
-    const auto nodes = static_cast<int>(whole.net.nodes.size());
-    for (int at = 1; at < nodes; ++at) {
-      INFO(name << " cut before " << whole.net.nodes[std::size_t(at)].name);
-      const stage_graph stages[]{cut_out(whole, 0, at),
-                                 cut_out(whole, at, nodes)};
-      std::map<std::string, shape> shapes;
-      for (const auto& each : stages) {
-        const auto part = typed(fuse(place_inputs(each.net)).net);
-        const auto plain = typed(each.net);
-        for (std::size_t i = 0; i < plain.shapes.size(); ++i)
-          shapes.emplace(plain.net.nodes[i].name, plain.shapes[i]);
-      }
-      for (std::size_t i = 0; i < whole.shapes.size(); ++i)
-        CHECK(shapes[whole.net.nodes[i].name] == whole.shapes[i]);
-      REQUIRE(stages[0].outputs.size() == stages[1].inputs.size());
-      for (std::size_t i = 0; i < stages[0].outputs.size(); ++i)
-        CHECK(stages[0].index_of[std::size_t(stages[1].inputs[i].producer)]
-              == stages[0].outputs[i]);
-    }
+    for (int at = 1; at < static_cast<int>(whole.net.nodes.size()); ++at)
+      check_cut(whole, at);
   }
 }

@@ -1,0 +1,301 @@
+/// pd-engine as a person runs it: what it prints, writes, and exits with.
+
+#include "engine/checkpoint/safetensors.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace pd;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string program = PD_BINARY_DIR "/bin/pd-engine";
+
+/// A folder that goes with the test.
+class scratch_folder {
+public:
+  scratch_folder() {
+    std::string name = fs::temp_directory_path() / "pd-command-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~scratch_folder() { fs::remove_all(path_); }
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return path_ / name;
+  }
+  [[nodiscard]] std::string write(const std::string& name,
+                                  const std::string& text) const {
+    std::ofstream{path_ / name} << text;
+    return path_ / name;
+  }
+
+private:
+  fs::path path_;
+};
+
+std::string read(const std::string& path) {
+  std::ifstream from{path};
+  std::ostringstream text;
+  text << from.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream from{text};
+  for (std::string line; std::getline(from, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+struct ended {
+  int status = -1; ///< exit status; 128 + the signal that ended it
+  std::string out;
+  std::string err;
+};
+
+/// A pd-engine that runs beside the test.
+class running {
+public:
+  running(const scratch_folder& in, std::vector<std::string> arguments)
+      : out_{in / "stdout"}, err_{in / "stderr"} {
+    arguments.insert(arguments.begin(), program);
+    id_ = fork();
+    REQUIRE(id_ >= 0);
+    if (id_ == 0)
+      become(arguments);
+  }
+
+  [[nodiscard]] std::string out() const { return read(out_); }
+  void signal(int which) const { kill(id_, which); }
+
+  ended wait() const {
+    int status = 0;
+    waitpid(id_, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status)
+                                       : 128 + WTERMSIG(status);
+    return {code, read(out_), read(err_)};
+  }
+
+  /// Waits until `text` is printed; false after a minute.
+  [[nodiscard]] bool prints(const std::string& text) const {
+    using namespace std::chrono;
+    const auto deadline = steady_clock::now() + minutes{1};
+    while (steady_clock::now() < deadline) {
+      if (out().find(text) != std::string::npos)
+        return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+
+private:
+  [[noreturn]] void become(const std::vector<std::string>& arguments) const {
+    const int mode = O_WRONLY | O_CREAT | O_TRUNC;
+    dup2(open(out_.c_str(), mode, 0600), STDOUT_FILENO);
+    dup2(open(err_.c_str(), mode, 0600), STDERR_FILENO);
+    std::vector<char*> argv;
+    for (const auto& each : arguments)
+      argv.push_back(const_cast<char*>(each.c_str()));
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+
+  std::string out_;
+  std::string err_;
+  pid_t id_ = -1;
+};
+
+ended run(const scratch_folder& in, std::vector<std::string> arguments) {
+  return running{in, std::move(arguments)}.wait();
+}
+
+/// A job that ends in a second or two.
+std::string small_job(const std::string& more = "") {
+  return "name = \"small\"\n[model]\nname = \"lenet\"\n"
+         "image = [28, 28, 1]\n[data]\ndataset = \"synthetic\"\n"
+         "samples = 640\nmicrobatch = 32\n[optimizer]\nlr = 0.05\n"
+         "momentum = 0.9\n"
+         + more;
+}
+
+} // namespace
+
+TEST_CASE("a run leaves its job, command, host, metrics, log and weights",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  const auto done = run(in, {"run", job, "--runs", in / "runs", "--json"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto summary = nlohmann::json::parse(done.out);
+  for (const auto* key : {"loss", "accuracy", "samples", "seconds",
+                          "samples_per_s", "run_directory", "eval_accuracy"})
+    CHECK(summary.contains(key));
+  CHECK(summary["samples"] == 640);
+  const std::string directory = summary["run_directory"];
+  for (const auto* file : {"job.toml", "command.txt", "host.json",
+                           "metrics.jsonl", "run.log", "weights.safetensors"})
+    CHECK(fs::file_size(fs::path{directory} / file) > 0);
+  const auto lines = lines_of(read(directory + "/metrics.jsonl"));
+  REQUIRE(lines.size() == 21); // 20 updates and an evaluation
+  const auto first = nlohmann::json::parse(lines.front());
+  for (const auto* key :
+       {"epoch", "microbatch", "loss", "lr", "samples_per_s"})
+    CHECK(first.contains(key));
+  const auto last = nlohmann::json::parse(lines.back());
+  CHECK(last.contains("eval_loss"));
+  CHECK(last["samples"] == 640);
+  CHECK(summary["loss"] < first["loss"]);
+}
+
+TEST_CASE("a run directory's job runs again to the same losses",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  const auto first = run(in, {"run", job, "--runs", in / "a", "--json"});
+  REQUIRE(first.status == 0);
+  const auto summary = nlohmann::json::parse(first.out);
+  const std::string directory = summary["run_directory"];
+  const auto again = run(
+    in, {"run", directory + "/job.toml", "--runs", in / "b", "--json"});
+  REQUIRE(again.status == 0);
+  CHECK(nlohmann::json::parse(again.out)["loss"] == summary["loss"]);
+}
+
+TEST_CASE("exported weights start a run where the other ended",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  const auto trained = run(in, {"run", job, "--runs", in / "runs", "--json"});
+  REQUIRE(trained.status == 0);
+  const auto summary = nlohmann::json::parse(trained.out);
+  const std::string weights = in / "w.safetensors";
+  const std::string directory = summary["run_directory"];
+  REQUIRE(run(in, {"export", directory, "-o", weights}).status == 0);
+  const auto evaluated
+    = run(in, {"run", job, "--set", "train.epochs=0", "--set",
+               "model.weights=" + weights, "--runs", in / "runs", "--json"});
+  INFO(evaluated.err);
+  REQUIRE(evaluated.status == 0);
+  const auto evaluation = nlohmann::json::parse(evaluated.out);
+  CHECK(evaluation["eval_loss"] == summary["eval_loss"]);
+  CHECK(evaluation["eval_accuracy"] == summary["eval_accuracy"]);
+}
+
+TEST_CASE("init writes the same weights for the same seed only",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  for (const auto* name : {"a", "b"})
+    REQUIRE(run(in, {"init", job, "-o", in / name}).status == 0);
+  REQUIRE(run(in, {"init", job, "--set", "seed=2", "-o", in / "c"}).status
+          == 0);
+  CHECK(read(in / "a") == read(in / "b"));
+  CHECK(read(in / "a") != read(in / "c"));
+  const auto file = read_safetensors(in / "a");
+  REQUIRE(file);
+  CHECK(file->find("fc3.bias") != nullptr);
+}
+
+TEST_CASE("check prints the job resolved and its memory by item",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  const auto text = run(in, {"check", job});
+  CHECK(text.status == 0);
+  CHECK_THAT(text.out, Catch::Contains("microbatch = 32"));
+  CHECK_THAT(text.out, Catch::Contains("activations"));
+  const auto json = run(in, {"check", job, "--json"});
+  const auto found = nlohmann::json::parse(json.out);
+  CHECK(found["valid"] == true);
+  const auto& stage = found["stages"][0];
+  std::int64_t sum = 0;
+  for (const auto& [name, bytes] : stage["memory_bytes"].items())
+    sum += bytes.get<std::int64_t>();
+  CHECK(sum == stage["total_bytes"].get<std::int64_t>());
+}
+
+TEST_CASE("models and datasets are listed", "[end_to_end][command]") {
+  const scratch_folder in;
+  CHECK_THAT(run(in, {"models"}).out, Catch::Contains("resnet50"));
+  const auto json = run(in, {"datasets", "--json"});
+  CHECK(nlohmann::json::parse(json.out)["datasets"].size() >= 3);
+}
+
+TEST_CASE("an interrupted run ends after its update with 130 and keeps its "
+          "weights",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write(
+    "long.toml", small_job("[train]\nepochs = 100000\nprint_every = 1\n"));
+  const running engine{in, {"run", job, "--runs", in / "runs"}};
+  REQUIRE(engine.prints("loss"));
+  engine.signal(SIGINT);
+  const auto done = engine.wait();
+  CHECK(done.status == 130);
+  CHECK_THAT(done.err, Catch::Contains("interrupted"));
+  const auto runs = fs::directory_iterator{in / "runs"};
+  CHECK(read_safetensors(runs->path() / "weights.safetensors"));
+}
+
+TEST_CASE("a loss that is no number ends the run with 1 and says where",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("wild.toml", small_job());
+  const auto done
+    = run(in, {"run", job, "--set", "optimizer.lr=1e6", "--runs", in / "r"});
+  CHECK(done.status == 1);
+  CHECK_THAT(lines_of(done.err).back(),
+             Catch::Contains("the loss is not a number")
+               && Catch::Contains("optimizer.lr"));
+}
+
+TEST_CASE("bad input ends with 2 and one line that names it",
+          "[end_to_end][command]") {
+  struct bad {
+    std::vector<std::string> arguments;
+    std::string says;
+  };
+  const scratch_folder in;
+  const auto job = in.write("small.toml", small_job());
+  const auto torn = in.write("torn.safetensors", "not a weight file");
+  const std::vector<bad> cases{
+    {{"run", in / "none.toml"}, "none.toml"},
+    {{"run", job, "--set", "model.nam=lenet"}, "did you mean"},
+    {{"run", job, "--set", "model.name=resnet51"}, "resnet5"},
+    {{"run", job, "--set", "model.image=[4,4,1]"}, "node 'conv"},
+    {{"run", job, "--set", "data.microbatch=0"}, "data.microbatch"},
+    {{"run", job, "--set", "data.microbatch=641"}, "641"},
+    {{"run", job, "--set", "data.dataset=minst"}, "minst"},
+    {{"run", job, "--set", "model.weights=" + torn}, "torn.safetensors"},
+    {{"run", job, "--set", "run.device=tpu"}, "tpu"},
+    {{"check", job, "--set", "optimizer.lr=fast"}, "optimizer.lr"},
+    {{"export", in / "nowhere", "-o", in / "x"}, "nowhere"},
+    {{"init", job}, "--output"},
+    {{"rnu"}, "did you mean 'run'?"},
+    {{}, "subcommand"}};
+  for (const auto& [arguments, says] : cases) {
+    const auto done = run(in, arguments);
+    INFO(says << ": " << done.err);
+    CHECK((done.status == 2 || done.status == 1));
+    CHECK_THAT(done.err + done.out, Catch::Contains(says));
+  }
+  CHECK_FALSE(fs::exists(in / "runs"));
+}

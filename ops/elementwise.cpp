@@ -6,11 +6,11 @@ namespace pd {
 
 result<shape> elementwise::infer(std::span<const shape> inputs) const {
   if (inputs.size() < least_ || inputs.size() > most_)
-    return error{errc::bad_shape,
-                 name_ + ": takes " + (most_ > least_ ? "at least " : "")
-                   + std::to_string(least_)
-                   + (least_ == 1 ? " input" : " inputs") + ", got "
-                   + std::to_string(inputs.size())};
+    return error{errc::bad_shape, name_ + ": takes "
+                                    + (most_ > least_ ? "at least " : "")
+                                    + std::to_string(least_)
+                                    + (least_ == 1 ? " input" : " inputs")
+                                    + ", got " + std::to_string(inputs.size())};
   for (const auto& each : inputs)
     if (each != inputs[0])
       return error{errc::bad_shape, name_ + ": wanted inputs of one shape, got "
@@ -21,8 +21,8 @@ result<shape> elementwise::infer(std::span<const shape> inputs) const {
 
 op_cost elementwise::cost(std::span<const shape> inputs,
                           const shape& output) const {
-  const auto flops
-    = static_cast<double>(inputs.size()) * static_cast<double>(output.elems());
+  const auto flops =
+    static_cast<double>(inputs.size()) * static_cast<double>(output.elems());
   return {.forward_flops = flops, .backward_input_flops = flops};
 }
 

@@ -14,7 +14,7 @@ class elementwise : public op {
 public:
   explicit elementwise(std::string name, std::size_t least = 1,
                        std::size_t most = 1)
-      : name_{std::move(name)}, least_{least}, most_{most} {}
+    : name_{std::move(name)}, least_{least}, most_{most} {}
 
   /// Errors: bad_shape for another number of inputs, or unlike shapes.
   [[nodiscard]] result<shape>
@@ -32,8 +32,8 @@ private:
 class sum final : public elementwise {
 public:
   explicit sum(bool has_relu)
-      : elementwise{"add", 2, std::numeric_limits<std::size_t>::max()},
-        has_relu_{has_relu} {}
+    : elementwise{"add", 2, std::numeric_limits<std::size_t>::max()},
+      has_relu_{has_relu} {}
   [[nodiscard]] bool has_relu() const { return has_relu_; }
 
 private:

@@ -11,7 +11,7 @@ namespace {
 class input final : public op {
 public:
   input(shape one, bool is_activation)
-      : one_{one}, is_activation_{is_activation} {}
+    : one_{one}, is_activation_{is_activation} {}
 
   [[nodiscard]] result<shape>
   infer(std::span<const shape> inputs) const override {

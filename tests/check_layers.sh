@@ -55,7 +55,7 @@ benchmark/.*|tools/bench|Google Benchmark
 '
 
 # What the language, the C library and the system bring: seen by all.
-system='^([a-z_0-9]+|(sys|netinet|arpa|net|linux|sanitizer)/[a-z_0-9]+\.h|(unistd|fcntl|sched|pthread|signal|dlfcn|poll|netdb|termios|time|errno|pwd|spawn|fenv|ftw|glob|dirent|execinfo|cxxabi|immintrin|x86intrin|cpuid|malloc|getopt)\.h)$'
+system='^([a-z_0-9]+|(sys|netinet|arpa|net|linux|sanitizer)/[a-z_0-9]+\.h|(unistd|fcntl|sched|pthread|signal|dlfcn|link|poll|netdb|termios|time|errno|pwd|spawn|fenv|ftw|glob|dirent|execinfo|cxxabi|immintrin|x86intrin|cpuid|malloc|getopt)\.h)$'
 
 folders=()
 for folder in engine ops actors tools tests; do

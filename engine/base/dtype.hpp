@@ -23,14 +23,14 @@ enum class dtype : std::uint8_t { f32, bf16, i32, i64, u8 };
 /// Bytes of one element.
 [[nodiscard]] constexpr std::size_t size_bytes(dtype type) {
   switch (type) {
-    case dtype::u8:
-      return 1;
-    case dtype::bf16:
-      return 2;
-    case dtype::i64:
-      return 8;
-    default:
-      return 4;
+  case dtype::u8:
+    return 1;
+  case dtype::bf16:
+    return 2;
+  case dtype::i64:
+    return 8;
+  default:
+    return 4;
   }
 }
 

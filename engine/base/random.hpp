@@ -26,8 +26,8 @@ struct random_key {
                                          std::uint64_t stream = 0);
 
 /// Four independent 32-bit words for each (key, index).
-[[nodiscard]] inline std::array<std::uint32_t, 4>
-philox(random_key key, std::uint64_t index) {
+[[nodiscard]] inline std::array<std::uint32_t, 4> philox(random_key key,
+                                                         std::uint64_t index) {
   std::array<std::uint32_t, 4> c{static_cast<std::uint32_t>(index),
                                  static_cast<std::uint32_t>(index >> 32U),
                                  static_cast<std::uint32_t>(key.high),

@@ -25,7 +25,7 @@ public:
 private:
   friend class pool;
   buffer(std::shared_ptr<std::byte> memory, std::int64_t bytes)
-      : memory_{std::move(memory)}, bytes_{bytes} {}
+    : memory_{std::move(memory)}, bytes_{bytes} {}
 
   std::shared_ptr<std::byte> memory_;
   std::int64_t bytes_ = 0;

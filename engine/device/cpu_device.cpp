@@ -3,10 +3,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <sys/mman.h>
-
 #include <omp.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 namespace pd {
 
@@ -64,9 +63,9 @@ void cpu_stream::run(const std::function<void()>& work) {
 }
 
 cpu_device::cpu_device(const device_options& options)
-    : threads_{options.threads > 0 ? options.threads : available_cores()},
-      order_{has_avx512() ? layout::blocked16 : layout::blocked8},
-      memory_{std::make_shared<host_memory>(), options.memory_bytes} {}
+  : threads_{options.threads > 0 ? options.threads : available_cores()},
+    order_{has_avx512() ? layout::blocked16 : layout::blocked8},
+    memory_{std::make_shared<host_memory>(), options.memory_bytes} {}
 
 std::string cpu_device::describe() const {
   return std::string{"cpu, "} + (has_avx512() ? "AVX-512" : "AVX2") + ", "

@@ -32,20 +32,20 @@ struct pool::ledger {
 };
 
 pool::pool(std::shared_ptr<memory_source> source, std::int64_t budget_bytes)
-    : ledger_{std::make_shared<ledger>()} {
+  : ledger_{std::make_shared<ledger>()} {
   ledger_->source = std::move(source);
-  ledger_->budget = budget_bytes > 0 ? budget_bytes
-                                     : std::numeric_limits<std::int64_t>::max();
+  ledger_->budget =
+    budget_bytes > 0 ? budget_bytes : std::numeric_limits<std::int64_t>::max();
 }
 
 result<buffer> pool::allocate(std::int64_t bytes) {
   if (bytes <= 0)
     return buffer{};
   if (!ledger_->take(bytes))
-    return error{errc::out_of_memory,
-                 "wanted " + format_bytes(bytes) + ", "
-                   + format_bytes(in_use_bytes()) + " of "
-                   + format_bytes(ledger_->budget) + " are in use"};
+    return error{errc::out_of_memory, "wanted " + format_bytes(bytes) + ", "
+                                        + format_bytes(in_use_bytes()) + " of "
+                                        + format_bytes(ledger_->budget)
+                                        + " are in use"};
   auto* memory = ledger_->source->acquire(bytes);
   if (memory == nullptr) {
     ledger_->give(bytes);

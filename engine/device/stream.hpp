@@ -21,7 +21,7 @@ class event {
 public:
   event() = default;
   explicit event(std::shared_ptr<event_state> state)
-      : state_{std::move(state)} {}
+    : state_{std::move(state)} {}
 
   [[nodiscard]] bool is_done() const { return !state_ || state_->is_done(); }
   /// Blocks the calling thread. Never called by an actor's handler.

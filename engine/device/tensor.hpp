@@ -36,7 +36,9 @@ struct tensor {
   tensor_type type;
   event ready; ///< after it the elements may be read; empty: at once
 
-  [[nodiscard]] std::byte* bytes() const { return memory.data() + offset_bytes; }
+  [[nodiscard]] std::byte* bytes() const {
+    return memory.data() + offset_bytes;
+  }
 
   /// @pre type.type is the dtype of T
   template <class T>

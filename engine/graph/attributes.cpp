@@ -108,9 +108,8 @@ attribute_reader::pair(const std::string& name,
 std::vector<std::int64_t> attribute_reader::list(const std::string& name,
                                                  std::int64_t least) {
   const auto* value = find(name);
-  const auto* got = value == nullptr
-                      ? nullptr
-                      : std::get_if<std::vector<std::int64_t>>(value);
+  const auto* got =
+    value == nullptr ? nullptr : std::get_if<std::vector<std::int64_t>>(value);
   const auto is_small = [least](std::int64_t x) { return x < least; };
   if (got != nullptr && !got->empty() && got->size() <= shape::max_rank
       && std::ranges::none_of(*got, is_small))

@@ -31,7 +31,7 @@ using attributes = std::map<std::string, attribute>;
 class attribute_reader {
 public:
   attribute_reader(std::string op, const attributes& from)
-      : op_{std::move(op)}, from_{from} {}
+    : op_{std::move(op)}, from_{from} {}
 
   /// A whole number of at least `least`; `fallback` if it is not set.
   std::int64_t integer(const std::string& name, std::int64_t fallback,

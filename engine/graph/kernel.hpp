@@ -47,8 +47,8 @@ private:
 
 /// What backward reads of a microbatch's forward, and room that is wanted.
 struct kernel_needs {
-  bool stashes_input = false;  ///< backward_* reads the inputs
-  bool stashes_output = false; ///< backward_* reads the output
+  bool stashes_input = false;       ///< backward_* reads the inputs
+  bool stashes_output = false;      ///< backward_* reads the output
   std::int64_t workspace_bytes = 0; ///< forward writes it, backward_* read it
   std::int64_t scratch_bytes = 0;   ///< free use within one call
   /// forward may write its output over input 0 (if types agree).
@@ -134,7 +134,7 @@ struct kernel_context {
 };
 
 /// Errors: not_supported with the node's name; out of nothing else.
-using kernel_factory
-  = result<std::unique_ptr<kernel>> (*)(const kernel_context&);
+using kernel_factory =
+  result<std::unique_ptr<kernel>> (*)(const kernel_context&);
 
 } // namespace pd

@@ -6,8 +6,8 @@ namespace pd {
 
 void registry::add(const std::string& type, op_factory make,
                    std::map<device_kind, kernel_factory> kernels) {
-  const bool is_new
-    = entries_.try_emplace(type, entry{make, std::move(kernels)}).second;
+  const bool is_new =
+    entries_.try_emplace(type, entry{make, std::move(kernels)}).second;
   PD_ASSERT(is_new);
 }
 
@@ -30,8 +30,7 @@ registry::make_kernel(const kernel_context& context) const {
   const auto factory = kernels.find(context.on.kind());
   if (factory == kernels.end())
     return error{errc::not_supported, "node '" + context.at.name + "': op '"
-                                        + context.at.op
-                                        + "' has no kernel for "
+                                        + context.at.op + "' has no kernel for "
                                         + to_string(context.on.kind())};
   auto made = factory->second(context);
   if (!made)

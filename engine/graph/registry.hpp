@@ -30,8 +30,7 @@ public:
   [[nodiscard]] result<std::unique_ptr<kernel>>
   make_kernel(const kernel_context& context) const;
 
-  void add_update(const std::string& name, device_kind on,
-                  update_factory make);
+  void add_update(const std::string& name, device_kind on, update_factory make);
 
   /// Errors: unknown_name, not_supported.
   [[nodiscard]] result<std::unique_ptr<update_rule>>

@@ -27,13 +27,13 @@ struct optimizer_settings {
 
 /// One update of `elems` contiguous elements.
 struct update_call {
-  const float* weights = nullptr; ///< the newest version
-  float* new_weights = nullptr;   ///< the next version; may be `weights`
+  const float* weights = nullptr;   ///< the newest version
+  float* new_weights = nullptr;     ///< the next version; may be `weights`
   void* new_weights_bf16 = nullptr; ///< a rounded copy for kernels, or null
   const float* grads = nullptr;
   std::span<float* const> moments; ///< update_rule::moments() arrays
   std::int64_t elems = 0;
-  std::int64_t step = 1;  ///< 1 for the first update
+  std::int64_t step = 1; ///< 1 for the first update
   double lr = 0;
   double grad_scale = 1; ///< grads are multiplied by it first
 };
@@ -47,12 +47,12 @@ public:
   virtual void apply(const update_call& call) = 0;
   /// The sum of the squares of `values`, in an order that does not depend on
   /// timing. For clipping by norm.
-  [[nodiscard]] virtual double sum_of_squares(std::span<const float> values)
-    = 0;
+  [[nodiscard]] virtual double
+  sum_of_squares(std::span<const float> values) = 0;
 };
 
 /// Errors: bad_value for a number outside its range.
-using update_factory
-  = result<std::unique_ptr<update_rule>> (*)(const optimizer_settings&);
+using update_factory =
+  result<std::unique_ptr<update_rule>> (*)(const optimizer_settings&);
 
 } // namespace pd

@@ -6,11 +6,11 @@ namespace pd {
 namespace {
 
 /// `PD_AT(data.path)`: where that field is.
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a field has none
-#define PD_AT(field)                                                           \
-  [](job & j, std::size_t) -> auto& {                                          \
-    return j.field;                                                            \
-  }
+// clang-format off
+// NOLINTBEGIN(bugprone-macro-parentheses): a field has none
+#define PD_AT(field) ([](job& j, std::size_t) -> auto& { return j.field; })
+// NOLINTEND(bugprone-macro-parentheses)
+// clang-format on
 
 // -- what is not carried out, and why ----------------------------------------
 

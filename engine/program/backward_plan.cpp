@@ -18,8 +18,11 @@ class backward_planner {
 public:
   backward_planner(stage_plan& plan, const typed_graph& net,
                    const kernel_source& kernels)
-      : plan_{plan}, net_{net}, kernels_{kernels},
-        carries_{carries_gradient(net)}, grads_of_(plan.nodes.size()) {}
+    : plan_{plan},
+      net_{net},
+      kernels_{kernels},
+      carries_{carries_gradient(net)},
+      grads_of_(plan.nodes.size()) {}
 
   result<void> run() {
     add_gradients_from_outside();
@@ -40,8 +43,7 @@ private:
   }
 
   int add_gradient(int value, bool is_external) {
-    plan_.gradients.push_back(
-      {plan_.values[at(value)].type, is_external, 0});
+    plan_.gradients.push_back({plan_.values[at(value)].type, is_external, 0});
     return static_cast<int>(plan_.gradients.size()) - 1;
   }
 
@@ -51,8 +53,8 @@ private:
     own.input_grads.assign(own.inputs.size(), -1);
     own.output_grad = grads.empty() ? -1 : grads[0];
     own.other_output_grad = grads.size() > 1 ? grads[1] : -1;
-    own.has_backward
-      = own.run != nullptr && carries_[at(i)] && (is_loss(i) || !grads.empty());
+    own.has_backward =
+      own.run != nullptr && carries_[at(i)] && (is_loss(i) || !grads.empty());
     if (!own.has_backward)
       return {};
     for (std::size_t k = 0; k < own.inputs.size(); ++k)
@@ -78,16 +80,15 @@ private:
 
   /// A kernel that adds two tensors of the type of `value`, in place.
   result<kernel*> adder_for(int value) {
-    const node sum{plan_.nodes[at(value)].name + ".gradient_sum",
-                   "add",
-                   {},
-                   {value, value}};
+    const node sum{
+      plan_.nodes[at(value)].name + ".gradient_sum", "add", {}, {value, value}};
     PD_TRY(const auto rule, kernels_.ops.make_op(sum));
     const auto& type = plan_.values[at(value)].type;
-    PD_TRY(auto made, kernels_.ops.make_kernel({sum, *rule, {type, type}, type,
-                                                kernels_.on, 0, false}));
-    plan_.scratch_bytes
-      = std::max(plan_.scratch_bytes, made->needs().scratch_bytes);
+    PD_TRY(auto made,
+           kernels_.ops.make_kernel(
+             {sum, *rule, {type, type}, type, kernels_.on, 0, false}));
+    plan_.scratch_bytes =
+      std::max(plan_.scratch_bytes, made->needs().scratch_bytes);
     plan_.adders.push_back(std::move(made));
     return plan_.adders.back().get();
   }
@@ -105,8 +106,8 @@ bool is_from_loader(const node& source) {
   if (source.op == "labels")
     return true;
   const auto found = source.settings.find("activation");
-  const bool is_activation = found != source.settings.end()
-                             && found->second == attribute{true};
+  const bool is_activation =
+    found != source.settings.end() && found->second == attribute{true};
   return source.op == "input" && !is_activation;
 }
 
@@ -116,10 +117,10 @@ std::vector<bool> carries_gradient(const typed_graph& net) {
     const auto& each = net.net.nodes[i];
     const auto inputs_carry = [&](int input) { return carries[at(input)]; };
     const bool is_from_stage = net.ops[i]->is_source() && !is_from_loader(each);
-    carries.push_back(
-      is_from_stage || std::ranges::any_of(each.inputs, inputs_carry)
-      || std::ranges::any_of(net.parameters(static_cast<int>(i)),
-                             is_trainable));
+    carries.push_back(is_from_stage
+                      || std::ranges::any_of(each.inputs, inputs_carry)
+                      || std::ranges::any_of(
+                        net.parameters(static_cast<int>(i)), is_trainable));
   }
   return carries;
 }

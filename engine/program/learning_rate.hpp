@@ -12,12 +12,12 @@ struct learning_rate_policy {
   std::string name = "constant"; ///< constant | step | polynomial |
                                  ///< exponential | cosine
   double base = 0.01;
-  double final = 0;           ///< polynomial, cosine: the rate at the end
-  double gamma = 0.1;         ///< step, exponential: factor
-  double step_epochs = 30;    ///< step: epochs between two factors
-  double power = 1;           ///< polynomial
-  double warmup_epochs = 0;   ///< linear from base / updates to base
-  double epochs = 1;          ///< the whole training
+  double final = 0;         ///< polynomial, cosine: the rate at the end
+  double gamma = 0.1;       ///< step, exponential: factor
+  double step_epochs = 30;  ///< step: epochs between two factors
+  double power = 1;         ///< polynomial
+  double warmup_epochs = 0; ///< linear from base / updates to base
+  double epochs = 1;        ///< the whole training
   std::int64_t updates_per_epoch = 1;
 
   /// The rate of update `step` (0-based).

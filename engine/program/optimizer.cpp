@@ -30,8 +30,8 @@ void optimizer::step(double grad_scale) {
 }
 
 void optimizer::apply() {
-  const auto& now
-    = queued_[static_cast<std::size_t>(applied_++) % queued_.size()];
+  const auto& now =
+    queued_[static_cast<std::size_t>(applied_++) % queued_.size()];
   auto& weights = program_.weights();
   auto scale = now.grad_scale;
   const std::span<const float> grads{

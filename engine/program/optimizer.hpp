@@ -40,7 +40,7 @@ public:
 
 private:
   optimizer(optimizer_options options, stage_program& program)
-      : options_{std::move(options)}, program_{program} {}
+    : options_{std::move(options)}, program_{program} {}
   void apply();
 
   /// The update that runs next; several may be queued on a late stream.

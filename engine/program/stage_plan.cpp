@@ -37,8 +37,11 @@ class planner {
 public:
   planner(const typed_graph& net, const registry& ops, device& on,
           const plan_options& options, const std::set<int>& outputs)
-      : net_{net}, ops_{ops}, on_{on}, carries_{carries_gradient(net)},
-        time_{static_cast<int>(net.net.nodes.size()), options.splits_backward} {
+    : net_{net},
+      ops_{ops},
+      on_{on},
+      carries_{carries_gradient(net)},
+      time_{static_cast<int>(net.net.nodes.size()), options.splits_backward} {
     plan_.options = options;
     for (int i = 0; i < time_.nodes; ++i)
       if (outputs.contains(i) || is_loss(i))
@@ -62,8 +65,8 @@ private:
   [[nodiscard]] tensor_type value_type(int i) const {
     const auto& rule = *net_.ops[at(i)];
     const auto& extents = net_.shapes[at(i)];
-    const bool is_plain = is_from_loader(net_.net.nodes[at(i)])
-                          || extents.rank() != 4;
+    const bool is_plain =
+      is_from_loader(net_.net.nodes[at(i)]) || extents.rank() != 4;
     return {extents, rule.output_type(plan_.options.precision),
             is_plain ? layout::plain : on_.activation_layout()};
   }
@@ -95,8 +98,8 @@ private:
                                  wants_input_grad(source)};
     PD_TRY(made.run, ops_.make_kernel(context));
     made.needs = made.run->needs();
-    plan_.scratch_bytes
-      = std::max(plan_.scratch_bytes, made.needs.scratch_bytes);
+    plan_.scratch_bytes =
+      std::max(plan_.scratch_bytes, made.needs.scratch_bytes);
     add_parameters(i, made);
     return {};
   }
@@ -126,16 +129,14 @@ private:
   std::int64_t add_trainable(const parameter_storage& storage) {
     plan_.has_bf16_weights |= storage.type == dtype::bf16;
     const auto offset = plan_.trainable_elems;
-    plan_.trainable_elems
-      += round_up(storage.elems, parameter_alignment);
+    plan_.trainable_elems += round_up(storage.elems, parameter_alignment);
     return offset;
   }
 
   std::int64_t add_statistic(const stored_parameter& each) {
     const auto offset = plan_.statistics_bytes;
-    const auto bytes
-      = each.storage.elems
-        * static_cast<std::int64_t>(size_bytes(each.rule.type));
+    const auto bytes = each.storage.elems
+                       * static_cast<std::int64_t>(size_bytes(each.rule.type));
     plan_.statistics_bytes += round_up(bytes, std::int64_t{64});
     return offset;
   }
@@ -192,9 +193,8 @@ private:
       if (value.is_external)
         continue;
       const int shared = room_to_overwrite(i, room_of);
-      room_of[at(i)] = shared >= 0
-                         ? shared
-                         : add_room(value.type.bytes(), i, last_read(i));
+      room_of[at(i)] =
+        shared >= 0 ? shared : add_room(value.type.bytes(), i, last_read(i));
       auto& own = rooms_[at(room_of[at(i)])];
       own.span.last = std::max(own.span.last, last_read(i));
       own.offsets.push_back(&value.offset);
@@ -209,8 +209,9 @@ private:
       return -1;
     const int input = own.inputs[0];
     const auto& from = plan_.values[at(input)];
-    const bool is_free = !from.is_external && last_read(input) == i
-                         && from.type.bytes() == plan_.values[at(i)].type.bytes();
+    const bool is_free =
+      !from.is_external && last_read(input) == i
+      && from.type.bytes() == plan_.values[at(i)].type.bytes();
     return is_free ? room_of[at(input)] : -1;
   }
 
@@ -312,9 +313,9 @@ std::vector<memory_item> stage_plan::memory(int versions, int moments) const {
     {"statistics", statistics_bytes, "of batch normalization"}};
   if (options.is_training) {
     items.push_back({"gradients", f32_bytes, "of the weights"});
-    items.push_back({"optimizer", f32_bytes * moments,
-                     times(moments, moments == 1 ? "moment" : "moments",
-                           f32_bytes)});
+    items.push_back(
+      {"optimizer", f32_bytes * moments,
+       times(moments, moments == 1 ? "moment" : "moments", f32_bytes)});
   }
   items.push_back({"activations", arena_bytes * options.in_flight,
                    times(options.in_flight, "in flight", arena_bytes)});

@@ -84,7 +84,7 @@ struct stage_plan {
   std::vector<placed_tensor> gradients;
   std::vector<std::unique_ptr<kernel>> adders;
   std::vector<stored_parameter> parameters;
-  std::vector<int> outputs; ///< nodes whose value the caller reads
+  std::vector<int> outputs;         ///< nodes whose value the caller reads
   std::int64_t trainable_elems = 0; ///< of the flat f32 array, padding included
   std::int64_t statistics_bytes = 0;
   bool has_bf16_weights = false; ///< kernels read a rounded copy

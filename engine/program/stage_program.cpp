@@ -120,8 +120,9 @@ void stage_program::initialize() {
 // -- one microbatch ----------------------------------------------------------
 
 stage_program::slot& stage_program::slot_of(std::int64_t microbatch) {
-  const auto is_it
-    = [&](const auto& each) { return each->microbatch == microbatch; };
+  const auto is_it = [&](const auto& each) {
+    return each->microbatch == microbatch;
+  };
   const auto found = std::ranges::find_if(slots_, is_it);
   PD_ASSERT(found != slots_.end());
   return **found;
@@ -195,8 +196,9 @@ void stage_program::queue_forward(slot& in, std::size_t i, run_mode mode) {
 void stage_program::queue_backward_input(slot& in, std::size_t i) {
   const auto& planned = plan_.nodes[i];
   auto& node = in.nodes[i];
-  const auto grad
-    = [&in](int g) { return g < 0 ? operand{} : in.grads[at(g)]; };
+  const auto grad = [&in](int g) {
+    return g < 0 ? operand{} : in.grads[at(g)];
+  };
   std::ranges::transform(planned.input_grads, node.input_grads.begin(), grad);
   auto& call = node.backward;
   call.inputs = node.inputs;
@@ -210,8 +212,7 @@ void stage_program::queue_backward_input(slot& in, std::size_t i) {
   work_->run([&node] { node.run->backward_input(node.backward); });
   for (std::size_t k = 0; k < planned.sums.size(); ++k) {
     auto& sum = node.sums[k];
-    sum.operands
-      = {grad(planned.sums[k].target), grad(planned.sums[k].addend)};
+    sum.operands = {grad(planned.sums[k].target), grad(planned.sums[k].addend)};
     sum.call.inputs = sum.operands;
     sum.call.output = sum.operands[0];
     work_->run([&sum] { sum.adder->forward(sum.call); });
@@ -301,8 +302,7 @@ std::vector<float> stage_program::unpacked(const stored_parameter& which,
                                            const float* stored) {
   std::vector<float> plain(
     static_cast<std::size_t>(which.rule.extents.elems()));
-  const std::span values{stored,
-                         static_cast<std::size_t>(which.storage.elems)};
+  const std::span values{stored, static_cast<std::size_t>(which.storage.elems)};
   plan_.nodes[at(which.node)].run->unpack(which.index, values, plain);
   return plain;
 }
@@ -334,15 +334,16 @@ void stage_program::write(const stored_parameter& which,
     return;
   }
   auto& newest = weights_->newest();
-  auto* to = which.rule.is_trainable
-               ? newest.f32 + which.offset
-               : reinterpret_cast<float*>(weights_->statistics() + which.offset);
+  auto* to =
+    which.rule.is_trainable
+      ? newest.f32 + which.offset
+      : reinterpret_cast<float*>(weights_->statistics() + which.offset);
   const std::span stored{to, static_cast<std::size_t>(which.storage.elems)};
   plan_.nodes[at(which.node)].run->pack(which.index, values, stored);
   if (which.rule.is_trainable && newest.bf16 != nullptr)
-    std::ranges::transform(
-      stored, reinterpret_cast<bf16*>(newest.bf16) + which.offset,
-      [](float x) { return bf16{x}; });
+    std::ranges::transform(stored,
+                           reinterpret_cast<bf16*>(newest.bf16) + which.offset,
+                           [](float x) { return bf16{x}; });
 }
 
 } // namespace pd

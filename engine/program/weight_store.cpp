@@ -42,8 +42,8 @@ float* weight_store::gradients() const {
 }
 
 weight_version& weight_store::version(std::int64_t number) {
-  const auto found
-    = std::ranges::find(versions_, number, &weight_version::number);
+  const auto found =
+    std::ranges::find(versions_, number, &weight_version::number);
   PD_ASSERT(found != versions_.end());
   return *found;
 }

@@ -2,11 +2,10 @@
 
 #include "engine/base/clock.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 namespace pd {
@@ -28,8 +27,8 @@ result<std::string> make_folder(const std::string& base) {
     if (fs::create_directory(path, failed))
       return path;
   }
-  return error{errc::io, base + ": cannot make this folder: "
-                           + failed.message()};
+  return error{errc::io,
+               base + ": cannot make this folder: " + failed.message()};
 }
 
 } // namespace
@@ -70,8 +69,8 @@ result<void> run_directory::append(const update_metrics& line) {
     {"accuracy", line.accuracy},
     {"lr", line.lr},
     {"samples_per_s", line.samples_per_s},
-    {"time_s", line.time_s}}
-                       .dump());
+    {"time_s",
+     line.time_s}}.dump());
 }
 
 result<void> run_directory::append(const evaluation_metrics& line) {
@@ -81,8 +80,8 @@ result<void> run_directory::append(const evaluation_metrics& line) {
     {"eval_accuracy", line.accuracy},
     {"eval_top5_accuracy", line.top5_accuracy},
     {"samples", line.samples},
-    {"time_s", line.time_s}}
-                       .dump());
+    {"time_s",
+     line.time_s}}.dump());
 }
 
 } // namespace pd

@@ -58,7 +58,7 @@ public:
 private:
   using file_handle = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
   run_directory(std::string path, file_handle metrics)
-      : path_{std::move(path)}, metrics_{std::move(metrics)} {}
+    : path_{std::move(path)}, metrics_{std::move(metrics)} {}
   [[nodiscard]] result<void> append_line(const std::string& line);
 
   std::string path_;

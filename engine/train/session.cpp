@@ -10,12 +10,11 @@ namespace pd {
 namespace {
 
 result<graph> build_named(const job& from) {
-  return build_model(from.model.name,
-                     {.classes = from.model.classes,
-                      .height = from.model.image.height,
-                      .width = from.model.image.width,
-                      .channels = from.model.image.channels,
-                      .dropout = from.model.dropout});
+  return build_model(from.model.name, {.classes = from.model.classes,
+                                       .height = from.model.image.height,
+                                       .width = from.model.image.width,
+                                       .channels = from.model.image.channels,
+                                       .dropout = from.model.dropout});
 }
 
 dataset_spec describe_data(const job& from, dataset_split split) {
@@ -69,8 +68,7 @@ std::int64_t updates_per_epoch(const job& from, std::int64_t samples) {
   auto microbatches = samples / from.data.microbatch;
   if (from.train.max_microbatches > 0)
     microbatches = std::min(microbatches, from.train.max_microbatches);
-  return std::max<std::int64_t>(
-    1, microbatches / from.schedule.microbatches);
+  return std::max<std::int64_t>(1, microbatches / from.schedule.microbatches);
 }
 
 result<void> open_optimizer(session& to, const registry& ops) {
@@ -99,9 +97,8 @@ result<graph> build_graph(const job& from) {
 }
 
 result<std::unique_ptr<device>> open_job_device(const job& from) {
-  return open_device(
-    from.run.device,
-    {.threads = static_cast<int>(from.run.threads_per_worker)});
+  return open_device(from.run.device, {.threads = static_cast<int>(
+                                         from.run.threads_per_worker)});
 }
 
 result<stage_plan> plan_job(const job& from, const registry& ops, device& on) {

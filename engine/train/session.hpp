@@ -25,9 +25,10 @@ namespace pd {
                                           device& on);
 
 /// The memory of a job by item. Errors: of the optimizer's settings.
-[[nodiscard]] result<std::vector<memory_item>>
-memory_of(const job& from, const stage_plan& plan, const registry& ops,
-          const device& on);
+[[nodiscard]] result<std::vector<memory_item>> memory_of(const job& from,
+                                                         const stage_plan& plan,
+                                                         const registry& ops,
+                                                         const device& on);
 
 /// Owns all its parts; they go in the reverse order.
 struct session {

@@ -41,14 +41,14 @@ result<trainer> trainer::make(const train_parts& parts,
 }
 
 result<sampler> trainer::order_of(const dataset& data, bool is_training) const {
-  return sampler::make({.samples = data.size(),
-                        .microbatch = options_.microbatch,
-                        .round = is_training ? options_.round : 1,
-                        .max_microbatches
-                        = is_training ? options_.max_microbatches : 0,
-                        .seed = options_.seed,
-                        .shuffle = is_training && options_.shuffle,
-                        .takes_all = !is_training});
+  return sampler::make(
+    {.samples = data.size(),
+     .microbatch = options_.microbatch,
+     .round = is_training ? options_.round : 1,
+     .max_microbatches = is_training ? options_.max_microbatches : 0,
+     .seed = options_.seed,
+     .shuffle = is_training && options_.shuffle,
+     .takes_all = !is_training});
 }
 
 /// Copies a batch to the device, once nobody reads the one before.
@@ -113,15 +113,15 @@ result<void> trainer::report_round(const prefetched_batch& last,
   const auto seconds = seconds_since(round_begin_us_);
   summary_.seconds += seconds;
   round_begin_us_ = now_us();
-  return observer.on_update({.epoch = last.epoch(),
-                             .microbatch = last.microbatch(),
-                             .loss = loss,
-                             .accuracy = ratio(round.correct, round.samples),
-                             .lr = lr,
-                             .samples_per_s
-                             = static_cast<double>(round.samples) / seconds,
-                             .time_s = seconds_since(begin_us_)},
-                            progress_);
+  return observer.on_update(
+    {.epoch = last.epoch(),
+     .microbatch = last.microbatch(),
+     .loss = loss,
+     .accuracy = ratio(round.correct, round.samples),
+     .lr = lr,
+     .samples_per_s = static_cast<double>(round.samples) / seconds,
+     .time_s = seconds_since(begin_us_)},
+    progress_);
 }
 
 result<void> trainer::evaluate(std::int64_t epoch,
@@ -183,8 +183,8 @@ result<train_summary> trainer::run(const train_observer& observer,
   else {
     PD_TRY(auto order, order_of(*parts_.training, true));
     summary_.left_over = order.left_over();
-    progress_.samples_total
-      = options_.epochs * order.microbatches() * options_.microbatch;
+    progress_.samples_total =
+      options_.epochs * order.microbatches() * options_.microbatch;
     prefetch data{
       *parts_.training, std::move(order), {.epochs = options_.epochs}};
     round_begin_us_ = now_us();
@@ -192,10 +192,10 @@ result<train_summary> trainer::run(const train_observer& observer,
       PD_CHECK(train_epoch(data, epoch, observer, stop));
     summary_.data_stall_s = static_cast<double>(data.stats().stall_us) * 1e-6;
   }
-  summary_.samples_per_s = summary_.seconds > 0
-                             ? static_cast<double>(summary_.samples)
-                                 / summary_.seconds
-                             : 0;
+  summary_.samples_per_s =
+    summary_.seconds > 0
+      ? static_cast<double>(summary_.samples) / summary_.seconds
+      : 0;
   summary_.was_interrupted = stop;
   return summary_;
 }

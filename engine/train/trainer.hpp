@@ -45,8 +45,8 @@ struct train_observer {
 
 /// What a run came to.
 struct train_summary {
-  double loss = 0;     ///< mean over the last epoch's updates
-  double accuracy = 0; ///< likewise, of the training samples
+  double loss = 0;            ///< mean over the last epoch's updates
+  double accuracy = 0;        ///< likewise, of the training samples
   std::int64_t samples = 0;   ///< trained on
   std::int64_t left_over = 0; ///< of an epoch: they fill no round
   double seconds = 0;         ///< of training, evaluations not counted
@@ -60,17 +60,16 @@ struct train_summary {
 /// What a trainer works on; all of it outlives the trainer.
 struct train_parts {
   stage_program& program;
-  optimizer* updates = nullptr;       ///< null if epochs = 0
-  const dataset* training = nullptr;  ///< null if epochs = 0
+  optimizer* updates = nullptr;        ///< null if epochs = 0
+  const dataset* training = nullptr;   ///< null if epochs = 0
   const dataset* evaluation = nullptr; ///< null if never evaluated
 };
 
 class trainer {
 public:
   /// Errors: bad_value if the data do not fill a round; out_of_memory.
-  [[nodiscard]] static result<trainer> make(const train_parts& parts,
-                                            const trainer_options& options,
-                                            device& on);
+  [[nodiscard]] static result<trainer>
+  make(const train_parts& parts, const trainer_options& options, device& on);
 
   /// Trains until the epochs are over or `stop` is set.
   /// Errors: of the data; failed if the loss is no number; the observer's.
@@ -87,7 +86,7 @@ private:
   };
 
   trainer(const train_parts& parts, const trainer_options& options)
-      : parts_{parts}, options_{options} {}
+    : parts_{parts}, options_{options} {}
   [[nodiscard]] result<sampler> order_of(const dataset& data,
                                          bool is_training) const;
   void bring(const prefetched_batch& batch);
@@ -107,7 +106,7 @@ private:
 
   train_parts parts_;
   trainer_options options_;
-  std::array<tensor, 2> inputs_; ///< images, labels
+  std::array<tensor, 2> inputs_;  ///< images, labels
   std::int64_t microbatches_ = 0; ///< run so far
   loss_sum epoch_;
   train_progress progress_;

@@ -38,9 +38,9 @@ result<void> check_names(const std::vector<stored_parameter>& wanted,
   const auto known = names_of(wanted);
   for (const auto& each : file.tensors)
     if (std::ranges::find(known, each.name) == known.end())
-      return error{errc::unknown_name,
-                   "tensor '" + each.name + "' is not of the model"
-                     + did_you_mean(each.name, known)};
+      return error{errc::unknown_name, "tensor '" + each.name
+                                         + "' is not of the model"
+                                         + did_you_mean(each.name, known)};
   return {};
 }
 
@@ -48,10 +48,9 @@ result<void> check_names(const std::vector<stored_parameter>& wanted,
 result<std::vector<float>> values_of(const stored_parameter& which,
                                      const safetensor& from) {
   if (shape{from.shape} != which.rule.extents)
-    return error{errc::bad_shape,
-                 "tensor '" + which.name + "': wanted shape "
-                   + to_string(which.rule.extents) + ", got "
-                   + to_string(shape{from.shape})};
+    return error{errc::bad_shape, "tensor '" + which.name + "': wanted shape "
+                                    + to_string(which.rule.extents) + ", got "
+                                    + to_string(shape{from.shape})};
   if (is_counter(which)) {
     PD_TRY(const auto counts, to_i64(from));
     return std::vector<float>(counts.begin(), counts.end());

@@ -48,7 +48,16 @@ bool is_aligned(const void* memory) {
 
 /// Numbers by channel, each an array of padded_channels().
 struct norm_workspace {
-  enum array { center, scale, shift, inverse_deviation, offset, dw, db, arrays };
+  enum array {
+    center,
+    scale,
+    shift,
+    inverse_deviation,
+    offset,
+    dw,
+    db,
+    arrays
+  };
 
   float* base = nullptr;
   std::int64_t channels = 0;
@@ -209,16 +218,16 @@ struct forward_pass {
   }
 
   void move(int statistic, std::int64_t channel, double towards) {
-    auto& value
-      = call.parameters[static_cast<std::size_t>(statistic)].f32()[channel];
+    auto& value =
+      call.parameters[static_cast<std::size_t>(statistic)].f32()[channel];
     value = static_cast<float>((1 - set.momentum) * double{value}
                                + set.momentum * towards);
   }
 
   void use_running(std::int64_t channel) {
-    set_numbers(channel,
-                double{call.parameters[batch_norm::running_mean].f32()[channel]},
-                double{call.parameters[batch_norm::running_var].f32()[channel]});
+    set_numbers(
+      channel, double{call.parameters[batch_norm::running_mean].f32()[channel]},
+      double{call.parameters[batch_norm::running_var].f32()[channel]});
   }
 
   void set_numbers(std::int64_t channel, double mean, double variance) {
@@ -318,8 +327,8 @@ struct backward_pass {
     const double dz_x = dz_d - offset * dz; // of the sums with x - mean
     const double slope = -scale * inverse * inverse * dz_x / n;
     scratch.slope()[channel] = static_cast<float>(slope);
-    scratch.level()[channel]
-      = static_cast<float>(-scale * dz / n - slope * offset);
+    scratch.level()[channel] =
+      static_cast<float>(-scale * dz / n - slope * offset);
     numbers[norm_workspace::dw][channel] = static_cast<float>(dz_x * inverse);
     numbers[norm_workspace::db][channel] = static_cast<float>(dz);
   }
@@ -386,9 +395,9 @@ void choose_loops(backward_pass<T, B>& pass, relu_mask mask, bool streams) {
   const bool writes = pass.operands.dz != nullptr;
   const auto choose = [&](auto of) {
     pass.sum_rows = sum_loop_of<T, B, of()>(has_other, writes);
-    pass.differentiate_rows
-      = writes ? grad_loop_of<T, B, relu_mask::none>(streams)
-               : grad_loop_of<T, B, of()>(streams);
+    pass.differentiate_rows = writes
+                                ? grad_loop_of<T, B, relu_mask::none>(streams)
+                                : grad_loop_of<T, B, of()>(streams);
   };
   if (mask == relu_mask::from_input)
     choose(std::integral_constant<relu_mask, relu_mask::from_input>{});
@@ -407,16 +416,17 @@ class batch_norm_kernel final : public kernel {
 public:
   batch_norm_kernel(const kernel_context& context,
                     const batch_norm::settings& set)
-      : set_{set}, grid_{row_grid::of(context.output)},
-        has_residual_{context.inputs.size() == 2},
-        bytes_{context.output.bytes()} {}
+    : set_{set},
+      grid_{row_grid::of(context.output)},
+      has_residual_{context.inputs.size() == 2},
+      bytes_{context.output.bytes()} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     kernel_needs wanted;
     wanted.stashes_input = true;
-    wanted.workspace_bytes
-      = grid_.padded_channels() * norm_workspace::arrays * 4
-        + (has_bits() ? grid_.rows() * std::int64_t{sizeof(lane_bits<B>)} : 0);
+    wanted.workspace_bytes =
+      grid_.padded_channels() * norm_workspace::arrays * 4
+      + (has_bits() ? grid_.rows() * std::int64_t{sizeof(lane_bits<B>)} : 0);
     wanted.scratch_bytes = norm_scratch<B>::bytes(grid_);
     wanted.backward_in_place = has_residual_ ? 1 : 0;
     wanted.takes_two_output_grads = true;
@@ -431,7 +441,12 @@ public:
     const auto numbers = numbers_of(call.workspace);
     operands.bits = static_cast<lane_bits<B>*>(numbers.bits());
     forward_pass<T, B> pass{
-      grid_, set_, call, numbers, scratch_of(call.scratch), operands,
+      grid_,
+      set_,
+      call,
+      numbers,
+      scratch_of(call.scratch),
+      operands,
       normalize_loop<T, B>(has_residual_, set_.relu, streams(operands.y))};
     run_passes(grid_, group(), pass);
     if (call.is_training)
@@ -441,10 +456,10 @@ public:
   void backward_input(const backward_call& call) override {
     const auto numbers = numbers_of(call.workspace);
     const auto operands = backward_operands(call, numbers);
-    backward_pass<T, B> pass{
-      grid_, numbers, scratch_of(call.scratch), operands, nullptr, nullptr};
-    const bool is_fresh
-      = operands.dx != operands.dy && operands.dx != operands.dz;
+    backward_pass<T, B> pass{grid_,    numbers, scratch_of(call.scratch),
+                             operands, nullptr, nullptr};
+    const bool is_fresh =
+      operands.dx != operands.dy && operands.dx != operands.dz;
     choose_loops(pass, mask(), is_fresh && streams(operands.dx));
     run_passes(grid_, group(), pass);
   }
@@ -452,8 +467,8 @@ public:
   void backward_weight(const backward_call& call) override {
     const auto numbers = numbers_of(call.workspace);
     const auto put = [&](int parameter, const float* from) {
-      auto* to
-        = call.parameter_grads[static_cast<std::size_t>(parameter)].f32();
+      auto* to =
+        call.parameter_grads[static_cast<std::size_t>(parameter)].f32();
       for (std::int64_t i = 0; to != nullptr && i < grid_.channels; ++i)
         to[i] = call.accumulate ? to[i] + from[i] : from[i];
     };
@@ -462,16 +477,15 @@ public:
   }
 
   [[nodiscard]] std::string describe() const override {
-    return "batch_norm:" + std::to_string(B) + "x"
-           + to_string(dtype_of<T>) + (has_residual_ ? "+add" : "")
-           + (set_.relu ? "+relu" : "");
+    return "batch_norm:" + std::to_string(B) + "x" + to_string(dtype_of<T>)
+           + (has_residual_ ? "+add" : "") + (set_.relu ? "+relu" : "");
   }
 
 private:
   [[nodiscard]] bool has_bits() const { return has_residual_ && set_.relu; }
 
   [[nodiscard]] relu_mask mask() const {
-    return has_bits()   ? relu_mask::from_bits
+    return has_bits()  ? relu_mask::from_bits
            : set_.relu ? relu_mask::from_input
                        : relu_mask::none;
   }
@@ -517,30 +531,31 @@ template <class T>
 made_kernel make_of_type(const kernel_context& context,
                          const batch_norm::settings& set) {
   switch (row_grid::of(context.output).lanes) {
-    case 8:
-      return std::unique_ptr<kernel>{
-        std::make_unique<batch_norm_kernel<T, 8>>(context, set)};
-    case 16:
-      return std::unique_ptr<kernel>{
-        std::make_unique<batch_norm_kernel<T, 16>>(context, set)};
-    default:
-      return std::unique_ptr<kernel>{
-        std::make_unique<batch_norm_kernel<T, 1>>(context, set)};
+  case 8:
+    return std::unique_ptr<kernel>{
+      std::make_unique<batch_norm_kernel<T, 8>>(context, set)};
+  case 16:
+    return std::unique_ptr<kernel>{
+      std::make_unique<batch_norm_kernel<T, 16>>(context, set)};
+  default:
+    return std::unique_ptr<kernel>{
+      std::make_unique<batch_norm_kernel<T, 1>>(context, set)};
   }
 }
 
 } // namespace
 
 made_kernel make_batch_norm(const kernel_context& context) {
-  const auto is_like_output
-    = [&](const tensor_type& each) { return each == context.output; };
+  const auto is_like_output = [&](const tensor_type& each) {
+    return each == context.output;
+  };
   const auto& type = context.output;
   const bool is_known = type.type == dtype::f32 || type.type == dtype::bf16;
   if (!std::ranges::all_of(context.inputs, is_like_output) || !is_known
       || (type.extents.rank() == 4 && type.order == layout::channels_last))
-    return error{errc::not_supported,
-                 "batch_norm: from " + to_string(context.inputs[0]) + " to "
-                   + to_string(type)};
+    return error{errc::not_supported, "batch_norm: from "
+                                        + to_string(context.inputs[0]) + " to "
+                                        + to_string(type)};
   const auto& set = dynamic_cast<const batch_norm&>(context.rule).set();
   return type.type == dtype::f32 ? make_of_type<float>(context, set)
                                  : make_of_type<bf16>(context, set);

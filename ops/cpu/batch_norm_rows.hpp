@@ -139,8 +139,7 @@ PD_INLINE lanes<B> through_relu(const lanes<B>& dy, const lanes<B>& d,
 
 /// Adds dz and dz (x - K); writes dz if asked to.
 template <class T, int B, relu_mask Mask, bool Other, bool Writes>
-void sum_grads(norm_rows<T, B> at, norm_channels by,
-               row_sums<B>& to) {
+void sum_grads(norm_rows<T, B> at, norm_channels by, row_sums<B>& to) {
   const auto k = load<B>(by.center);
   const auto scale = load<B>(by.scale);
   const auto shift = load<B>(by.shift);
@@ -168,8 +167,8 @@ void differentiate(norm_rows<T, B> at, norm_channels by) {
   const auto level = load<B>(by.level);
   for (std::int64_t i = 0; i < at.rows; ++i) {
     const auto d = load<B>(at.x + i * B) - k;
-    const auto g = through_relu<Mask>(load<B>(at.dy + i * B), d, at, i, scale,
-                                      shift);
+    const auto g =
+      through_relu<Mask>(load<B>(at.dy + i * B), d, at, i, scale, shift);
     const auto dx = g * scale + (d * slope + level);
     if constexpr (Streams)
       stream<B>(at.dx + i * B, dx);

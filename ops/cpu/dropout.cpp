@@ -11,9 +11,12 @@ namespace {
 class dropout_kernel final : public kernel {
 public:
   dropout_kernel(const kernel_context& from, double p)
-      : type_{from.output}, view_{channel_view::of(from.output)},
-        seed_{from.seed}, name_{from.at.name}, p_{static_cast<float>(p)},
-        scale_{static_cast<float>(1 / (1 - p))} {}
+    : type_{from.output},
+      view_{channel_view::of(from.output)},
+      seed_{from.seed},
+      name_{from.at.name},
+      p_{static_cast<float>(p)},
+      scale_{static_cast<float>(1 / (1 - p))} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     return {.workspace_bytes = type_.elems(),
@@ -44,11 +47,10 @@ private:
     for (std::int64_t n = 0; n < view_.images; ++n)
       for (std::int64_t c = 0; c < view_.padded_channels(); ++c)
         for (std::int64_t i = 0; i < view_.pixels; ++i)
-          stays[view_.at(n, c, i)]
-            = c < view_.channels
-              && uniform(key,
-                         static_cast<std::uint64_t>(view_.plain(n, c, i)))
-                   >= p_;
+          stays[view_.at(n, c, i)] =
+            c < view_.channels
+            && uniform(key, static_cast<std::uint64_t>(view_.plain(n, c, i)))
+                 >= p_;
   }
 
   void apply(operand from, operand mask, operand to) const {

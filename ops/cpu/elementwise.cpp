@@ -44,9 +44,8 @@ public:
   explicit relu_kernel(const tensor_type& type) : type_{type} {}
 
   [[nodiscard]] kernel_needs needs() const override {
-    return {.stashes_output = true,
-            .forward_in_place = true,
-            .backward_in_place = 0};
+    return {
+      .stashes_output = true, .forward_in_place = true, .backward_in_place = 0};
   }
 
   void forward(const forward_call& call) override {
@@ -71,7 +70,7 @@ private:
 class add_kernel final : public kernel {
 public:
   add_kernel(const tensor_type& type, bool has_relu)
-      : type_{type}, has_relu_{has_relu} {}
+    : type_{type}, has_relu_{has_relu} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     return {.stashes_output = has_relu_,

@@ -40,9 +40,10 @@ void zero_padding(const channel_view& view, T* x) {
 class reorder_kernel final : public kernel {
 public:
   explicit reorder_kernel(const kernel_context& context)
-      : input_{context.inputs[0]}, output_{context.output},
-        input_view_{channel_view::of(input_)},
-        output_view_{viewed_as_image(output_, input_)} {}
+    : input_{context.inputs[0]},
+      output_{context.output},
+      input_view_{channel_view::of(input_)},
+      output_view_{viewed_as_image(output_, input_)} {}
 
   [[nodiscard]] kernel_needs needs() const override { return {}; }
 
@@ -85,7 +86,7 @@ private:
 class concat_kernel final : public kernel {
 public:
   explicit concat_kernel(const kernel_context& context)
-      : type_{context.output}, view_{channel_view::of(type_)} {
+    : type_{context.output}, view_{channel_view::of(type_)} {
     for (const auto& each : context.inputs)
       inputs_.push_back(channel_view::of(each));
   }

@@ -83,6 +83,11 @@ PD_INLINE lanes<B> splat(float x) {
 
 template <int W, class Wide, class Half>
 PD_INLINE Wide widened_words(const Half& from) {
+#if defined(__AVX512F__)
+  if constexpr (W == 16)
+    return std::bit_cast<Wide>(
+      _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(from)));
+#endif
 #if defined(__AVX2__)
   if constexpr (W == 8)
     return std::bit_cast<Wide>(
@@ -94,12 +99,16 @@ PD_INLINE Wide widened_words(const Half& from) {
 /// @pre every word is below 2^16
 template <int W, class Half, class Wide>
 PD_INLINE Half narrowed_words(const Wide& from) {
+#if defined(__AVX512F__)
+  if constexpr (W == 16)
+    return std::bit_cast<Half>(
+      _mm512_cvtepi32_epi16(std::bit_cast<__m512i>(from)));
+#endif
 #if defined(__AVX2__)
   if constexpr (W == 8) {
     const auto words = std::bit_cast<__m256i>(from);
-    return std::bit_cast<Half>(
-      _mm_packus_epi32(_mm256_castsi256_si128(words),
-                       _mm256_extracti128_si256(words, 1)));
+    return std::bit_cast<Half>(_mm_packus_epi32(
+      _mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
   }
 #endif
   return __builtin_convertvector(from, Half);

@@ -26,10 +26,10 @@ row_grid row_grid::of(const tensor_type& type) {
   made.blocks = (made.channels + made.lanes - 1) / made.lanes;
   made.pixels = extents.rank() == 4 ? extents[2] * extents[3] : 1;
   const auto room = made.images * made.pixels / least_part_rows;
-  made.image_parts = at_least_one(
-    std::min({made.images, room, std::int64_t{2 * wanted_parts}}));
-  made.pixel_parts = at_least_one(std::min(
-    wanted_parts / made.image_parts, made.pixels / least_part_rows));
+  made.image_parts =
+    at_least_one(std::min({made.images, room, std::int64_t{2 * wanted_parts}}));
+  made.pixel_parts = at_least_one(
+    std::min(wanted_parts / made.image_parts, made.pixels / least_part_rows));
   return made;
 }
 

@@ -21,8 +21,10 @@ struct sample_loss {
 class softmax_loss_kernel final : public kernel {
 public:
   softmax_loss_kernel(const tensor_type& logits, double smoothing)
-      : type_{logits.type}, samples_{logits.extents[0]},
-        classes_{logits.extents[1]}, smoothing_{smoothing} {}
+    : type_{logits.type},
+      samples_{logits.extents[0]},
+      classes_{logits.extents[1]},
+      smoothing_{smoothing} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     return {.stashes_input = true, .workspace_bytes = samples_ * classes_ * 4};
@@ -47,18 +49,17 @@ private:
     for (std::int64_t n = 0; n < samples_; ++n) {
       if (labels[n] < 0)
         continue;
-      const auto one
-        = add_sample(call.inputs[0].as<T>() + n * classes_, labels[n],
-                     call.workspace.f32() + n * classes_);
+      const auto one =
+        add_sample(call.inputs[0].as<T>() + n * classes_, labels[n],
+                   call.workspace.f32() + n * classes_);
       loss += one.loss;
       first += one.is_first ? 1 : 0;
       in_five += one.is_in_five ? 1 : 0;
     }
     auto* out = call.output.f32();
     const auto counted = count(labels);
-    out[0]
-      = static_cast<float>(counted > 0 ? loss / static_cast<double>(counted)
-                                       : 0);
+    out[0] =
+      static_cast<float>(counted > 0 ? loss / static_cast<double>(counted) : 0);
     out[1] = static_cast<float>(first);
     out[2] = static_cast<float>(in_five);
   }
@@ -120,8 +121,8 @@ private:
 } // namespace
 
 made_kernel make_softmax_loss(const kernel_context& context) {
-  const auto smoothing
-    = dynamic_cast<const softmax_loss&>(context.rule).smoothing();
+  const auto smoothing =
+    dynamic_cast<const softmax_loss&>(context.rule).smoothing();
   return std::unique_ptr<kernel>{
     std::make_unique<softmax_loss_kernel>(context.inputs[0], smoothing)};
 }

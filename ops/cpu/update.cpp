@@ -35,8 +35,7 @@ class rule_base : public update_rule {
 public:
   explicit rule_base(optimizer_settings settings) : set_{std::move(settings)} {}
 
-  [[nodiscard]] double
-  sum_of_squares(std::span<const float> values) override {
+  [[nodiscard]] double sum_of_squares(std::span<const float> values) override {
     const auto elems = static_cast<std::int64_t>(values.size());
     const auto chunks = (elems + chunk_elems - 1) / chunk_elems;
     sums_.resize(static_cast<std::size_t>(chunks)); // allocates once
@@ -91,8 +90,8 @@ private:
     auto* m = call.moments[0];
     // The first step takes the gradient as it is, whatever the dampening.
     const auto mu = static_cast<float>(call.step == 1 ? 0 : set_.momentum);
-    const auto share
-      = static_cast<float>(call.step == 1 ? 1 : 1 - set_.dampening);
+    const auto share =
+      static_cast<float>(call.step == 1 ? 1 : 1 - set_.dampening);
     const auto ahead = static_cast<float>(set_.momentum);
     if (set_.nesterov)
       return update_all(call, [=](std::int64_t i) {
@@ -112,7 +111,7 @@ private:
 class adam final : public rule_base {
 public:
   adam(const optimizer_settings& settings, bool is_decay_apart)
-      : rule_base{settings}, is_decay_apart_{is_decay_apart} {}
+    : rule_base{settings}, is_decay_apart_{is_decay_apart} {}
 
   [[nodiscard]] int moments() const override { return 2; }
 
@@ -123,15 +122,15 @@ public:
     const auto b2 = static_cast<float>(set_.beta2);
     const auto rest1 = static_cast<float>(1 - set_.beta1);
     const auto rest2 = static_cast<float>(1 - set_.beta2);
-    const auto rate
-      = static_cast<float>(call.lr / (1 - std::pow(set_.beta1, t)));
-    const auto root
-      = static_cast<float>(std::sqrt(1 - std::pow(set_.beta2, t)));
+    const auto rate =
+      static_cast<float>(call.lr / (1 - std::pow(set_.beta1, t)));
+    const auto root =
+      static_cast<float>(std::sqrt(1 - std::pow(set_.beta2, t)));
     const auto eps = static_cast<float>(set_.eps);
-    const auto decay
-      = is_decay_apart_ ? 0.0F : static_cast<float>(set_.weight_decay);
-    const auto keep = static_cast<float>(
-      is_decay_apart_ ? 1 - call.lr * set_.weight_decay : 1);
+    const auto decay =
+      is_decay_apart_ ? 0.0F : static_cast<float>(set_.weight_decay);
+    const auto keep =
+      static_cast<float>(is_decay_apart_ ? 1 - call.lr * set_.weight_decay : 1);
     const auto* w = call.weights;
     const auto* dw = call.grads;
     auto* m = call.moments[0];
@@ -169,8 +168,7 @@ result<void> check(const optimizer_settings& s) {
   if (!(s.eps > 0))
     return out_of_range(s, "wanted eps above 0", s.eps);
   if (!(s.weight_decay >= 0))
-    return out_of_range(s, "wanted weight_decay of at least 0",
-                        s.weight_decay);
+    return out_of_range(s, "wanted weight_decay of at least 0", s.weight_decay);
   return {};
 }
 

@@ -3,17 +3,16 @@
 #include "engine/checkpoint/safetensors.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
-
-#include <fcntl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace pd;
@@ -73,7 +72,7 @@ struct ended {
 class running {
 public:
   running(const scratch_folder& in, std::vector<std::string> arguments)
-      : out_{in / "stdout"}, err_{in / "stderr"} {
+    : out_{in / "stdout"}, err_{in / "stderr"} {
     arguments.insert(arguments.begin(), program);
     id_ = fork();
     REQUIRE(id_ >= 0);
@@ -87,8 +86,8 @@ public:
   ended wait() const {
     int status = 0;
     waitpid(id_, &status, 0);
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status)
-                                       : 128 + WTERMSIG(status);
+    const int code =
+      WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return {code, read(out_), read(err_)};
   }
 
@@ -156,8 +155,7 @@ TEST_CASE("a run leaves its job, command, host, metrics, log and weights",
   const auto lines = lines_of(read(directory + "/metrics.jsonl"));
   REQUIRE(lines.size() == 21); // 20 updates and an evaluation
   const auto first = nlohmann::json::parse(lines.front());
-  for (const auto* key :
-       {"epoch", "microbatch", "loss", "lr", "samples_per_s"})
+  for (const auto* key : {"epoch", "microbatch", "loss", "lr", "samples_per_s"})
     CHECK(first.contains(key));
   const auto last = nlohmann::json::parse(lines.back());
   CHECK(last.contains("eval_loss"));
@@ -173,8 +171,8 @@ TEST_CASE("a run directory's job runs again to the same losses",
   REQUIRE(first.status == 0);
   const auto summary = nlohmann::json::parse(first.out);
   const std::string directory = summary["run_directory"];
-  const auto again = run(
-    in, {"run", directory + "/job.toml", "--runs", in / "b", "--json"});
+  const auto again =
+    run(in, {"run", directory + "/job.toml", "--runs", in / "b", "--json"});
   REQUIRE(again.status == 0);
   CHECK(nlohmann::json::parse(again.out)["loss"] == summary["loss"]);
 }
@@ -189,9 +187,9 @@ TEST_CASE("exported weights start a run where the other ended",
   const std::string weights = in / "w.safetensors";
   const std::string directory = summary["run_directory"];
   REQUIRE(run(in, {"export", directory, "-o", weights}).status == 0);
-  const auto evaluated
-    = run(in, {"run", job, "--set", "train.epochs=0", "--set",
-               "model.weights=" + weights, "--runs", in / "runs", "--json"});
+  const auto evaluated =
+    run(in, {"run", job, "--set", "train.epochs=0", "--set",
+             "model.weights=" + weights, "--runs", in / "runs", "--json"});
   INFO(evaluated.err);
   REQUIRE(evaluated.status == 0);
   const auto evaluation = nlohmann::json::parse(evaluated.out);
@@ -259,8 +257,8 @@ TEST_CASE("a loss that is no number ends the run with 1 and says where",
           "[end_to_end][command]") {
   const scratch_folder in;
   const auto job = in.write("wild.toml", small_job());
-  const auto done
-    = run(in, {"run", job, "--set", "optimizer.lr=1e6", "--runs", in / "r"});
+  const auto done =
+    run(in, {"run", job, "--set", "optimizer.lr=1e6", "--runs", in / "r"});
   CHECK(done.status == 1);
   CHECK_THAT(lines_of(done.err).back(),
              Catch::Contains("the loss is not a number")

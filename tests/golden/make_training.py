@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Writes tests/golden/training/<model>.json: the losses of 20 steps of SGD in
 PyTorch, from the weights that `pd-engine init` draws, on Fashion-MNIST in file
-order, in float32 and in float64 (so that a test can tell rounding from drift).
+order, in both of PyTorch's memory formats (whose kernels add in other orders:
+how far apart they come is rounding, and more is drift).
 
     tests/golden/make_training.py [model ...]
 
@@ -105,15 +106,15 @@ def network(model):
     return getattr(torchvision.models, model)(**options)
 
 
-def train(model, weights, dtype):
+def train(model, weights, memory_format):
     net = network(model)
     net.load_state_dict(weights, strict=True)
-    net = net.to(dtype).train()
+    net = net.to(memory_format=memory_format).train()
     optimizer = torch.optim.SGD(net.parameters(), CASES[model][3], momentum=0.9, weight_decay=1e-4)
     losses = []
     for x, y in batches_of(model):
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(net(x.to(dtype)), y)
+        loss = torch.nn.functional.cross_entropy(net(x.to(memory_format=memory_format)), y)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -127,13 +128,13 @@ def main():
         weights = weights_of(job)
         golden = {
             "job": job,
-            "float32": train(model, weights, torch.float32),
-            "float64": train(model, weights, torch.float64),
+            "contiguous": train(model, weights, torch.contiguous_format),
+            "channels_last": train(model, weights, torch.channels_last),
         }
         with open(os.path.join(HERE, "training", model + ".json"), "w") as to:
             json.dump(golden, to, indent=1)
             to.write("\n")
-        print(model, golden["float32"][0], golden["float32"][-1], flush=True)
+        print(model, golden["contiguous"][0], golden["contiguous"][-1], flush=True)
 
 
 if __name__ == "__main__":

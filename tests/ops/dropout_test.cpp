@@ -1,8 +1,8 @@
 #include "tests/support/op_checks.hpp"
 
-#include <cmath>
-
 #include <catch2/catch.hpp>
+
+#include <cmath>
 
 using namespace pd;
 

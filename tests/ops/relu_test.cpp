@@ -17,8 +17,7 @@ TEST_CASE("relu allocates nothing once it is made", "[ops][relu]") {
 }
 
 TEST_CASE("a relu of two inputs is refused", "[ops][relu]") {
-  CHECK(refusal("relu", {}, {{1, 2}, {1, 2}})
-        == "relu: takes 1 input, got 2");
+  CHECK(refusal("relu", {}, {{1, 2}, {1, 2}}) == "relu: takes 1 input, got 2");
   CHECK(refusal("relu", {{"slope", 0.1}}, {{1, 2}})
         == "relu: unknown attribute 'slope'");
 }

@@ -12,7 +12,8 @@ TEST_CASE("softmax_loss's gradients are its slopes", "[ops][softmax_loss]") {
   check_difference_quotients("softmax_loss");
 }
 
-TEST_CASE("softmax_loss allocates nothing once it is made", "[ops][softmax_loss]") {
+TEST_CASE("softmax_loss allocates nothing once it is made",
+          "[ops][softmax_loss]") {
   check_allocates_nothing("softmax_loss");
 }
 

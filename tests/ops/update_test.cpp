@@ -4,8 +4,8 @@
 #include "tests/support/compare.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include <nlohmann/json.hpp>
 #include <omp.h>
 
 using namespace pd;
@@ -37,8 +37,8 @@ struct golden_steps {
 };
 
 safetensors_file goldens() {
-  auto file
-    = read_safetensors(PD_SOURCE_DIR "/tests/golden/ops/update.safetensors");
+  auto file =
+    read_safetensors(PD_SOURCE_DIR "/tests/golden/ops/update.safetensors");
   if (!file)
     FAIL(file.failure().message);
   return std::move(*file);

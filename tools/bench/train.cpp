@@ -17,12 +17,10 @@
 #include "tools/bench/support/convolution_limit.hpp"
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <iostream>
-
+#include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
 namespace pd {
@@ -94,7 +92,7 @@ public:
 
 private:
   explicit bench(const bench_options& options)
-      : options_{options}, on_{{.threads = options.threads}} {}
+    : options_{options}, on_{{.threads = options.threads}} {}
 
   static result<typed_graph> infer_net(const bench_options& o,
                                        const registry& ops) {
@@ -140,10 +138,9 @@ private:
       if (images == nullptr || labels == nullptr)
         break;
       PD_TRY(auto made, allocate_batch());
-      PD_CHECK(
-        copy_f32(*images, {made.inputs[0].data<float>(),
-                           static_cast<std::size_t>(
-                             made.inputs[0].type.elems())}));
+      PD_CHECK(copy_f32(
+        *images, {made.inputs[0].data<float>(),
+                  static_cast<std::size_t>(made.inputs[0].type.elems())}));
       PD_TRY(const auto classes, to_i64(*labels));
       std::ranges::copy(classes, made.inputs[1].data<std::int32_t>());
       batches_.push_back(std::move(made));
@@ -190,8 +187,7 @@ void serve(bench& on) {
 }
 
 double print_limit(const bench& on, const bench_options& options) {
-  const auto type
-    = options.precision == "bf16" ? dtype::bf16 : dtype::f32;
+  const auto type = options.precision == "bf16" ? dtype::bf16 : dtype::f32;
   const auto all = measure_convolutions(on.net(), type, options.threads, 5);
   const auto seconds = total_s(all);
   const auto rate = static_cast<double>(options.microbatch) / seconds;

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
 #include <numeric>
 
 namespace pd {
@@ -52,9 +51,8 @@ result<findings> find_out(const check_arguments& given, const registry& ops) {
 }
 
 void print_json(const findings& from) {
-  nlohmann::ordered_json stage{{"stage", 0},
-                               {"nodes", from.nodes},
-                               {"parameters", from.parameters}};
+  nlohmann::ordered_json stage{
+    {"stage", 0}, {"nodes", from.nodes}, {"parameters", from.parameters}};
   for (const auto& each : from.memory)
     stage["memory_bytes"][each.name] = each.bytes;
   stage["total_bytes"] = from.total_bytes();

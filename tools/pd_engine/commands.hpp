@@ -9,7 +9,6 @@
 #include "engine/graph/registry.hpp"
 
 #include <CLI/CLI.hpp>
-
 #include <string>
 #include <vector>
 

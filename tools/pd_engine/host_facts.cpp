@@ -2,10 +2,8 @@
 
 #include "engine/device/cpu_device.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fstream>
-
+#include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 #include <unistd.h>
 

@@ -15,10 +15,10 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 void on_signal(int) {
   if (was_asked.exchange(true))
     _exit(interrupted_status);
-  constexpr char text[]
-    = "\ninterrupted: ending after this update; again ends at once\n";
-  [[maybe_unused]] const auto written
-    = write(STDERR_FILENO, text, sizeof text - 1);
+  constexpr char text[] =
+    "\ninterrupted: ending after this update; again ends at once\n";
+  [[maybe_unused]] const auto written =
+    write(STDERR_FILENO, text, sizeof text - 1);
 }
 
 } // namespace

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -33,8 +32,10 @@ std::string bar(std::int64_t done, std::int64_t total) {
 } // namespace
 
 progress::progress(std::int64_t print_every, bool is_quiet)
-    : print_every_{std::max<std::int64_t>(print_every, 1)}, is_quiet_{is_quiet},
-      is_terminal_{isatty(STDOUT_FILENO) == 1}, begin_us_{now_us()} {}
+  : print_every_{std::max<std::int64_t>(print_every, 1)},
+    is_quiet_{is_quiet},
+    is_terminal_{isatty(STDOUT_FILENO) == 1},
+    begin_us_{now_us()} {}
 
 void progress::restart() {
   begin_us_ = now_us();

@@ -92,11 +92,11 @@ nlohmann::ordered_json to_json(const train_summary& from,
 }
 
 std::string headline(const job& from, const session& with) {
-  return fmt::format(
-    "{}: {} on {}, {} samples a microbatch, {}, {}", from.name,
-    from.model.file.empty() ? from.model.name : from.model.file,
-    from.data.dataset, from.data.microbatch, from.run.precision,
-    with.on->describe());
+  return fmt::format("{}: {} on {}, {} samples a microbatch, {}, {}", from.name,
+                     from.model.file.empty() ? from.model.name
+                                             : from.model.file,
+                     from.data.dataset, from.data.microbatch,
+                     from.run.precision, with.on->describe());
 }
 
 void print_summary(progress& shown, const train_summary& from,
@@ -116,8 +116,7 @@ void print_summary(progress& shown, const train_summary& from,
 /// The run from the open session to its end.
 result<train_summary> train(session& with, run_directory& to, progress& shown) {
   run_reporter reporter{to, shown};
-  PD_TRY(auto summary,
-         with.loop->run(reporter.observer(), watch_interrupts()));
+  PD_TRY(auto summary, with.loop->run(reporter.observer(), watch_interrupts()));
   if (with.what.train.epochs > 0)
     PD_CHECK(save_weights(*with.program, to.path() + "/weights.safetensors"));
   return summary;

@@ -25,7 +25,8 @@ std::vector<lifetime> random_lifetimes(std::uint64_t seed, int count) {
     const auto at = static_cast<std::uint64_t>(3 * i);
     const auto first = static_cast<int>(uniform_below(key, at, 50));
     const auto length = static_cast<int>(uniform_below(key, at + 1, 20));
-    const auto bytes = static_cast<std::int64_t>(uniform_below(key, at + 2, 5000));
+    const auto bytes =
+      static_cast<std::int64_t>(uniform_below(key, at + 2, 5000));
     made.push_back({bytes, first, first + length});
   }
   return made;
@@ -56,9 +57,10 @@ TEST_CASE("what does not live together shares its place",
   CHECK(plan.offsets == std::vector<std::int64_t>{0, 0, 0});
 }
 
-TEST_CASE("a stack of activations and its gradients needs little more than what is "
-          "alive",
-          "[program][memory_plan]") {
+TEST_CASE(
+  "a stack of activations and its gradients needs little more than what is "
+  "alive",
+  "[program][memory_plan]") {
   std::vector<lifetime> wanted;
   const int nodes = 20;
   for (int i = 0; i < nodes; ++i) {

@@ -36,13 +36,12 @@ graph small_network() {
   x = net.conv2d("conv1", x, {.out_channels = 20, .kernel = 3, .padding = 1});
   x = net.relu("relu1", net.batch_norm("bn1", x));
   x = net.max_pool("pool1", x, {.kernel = 3, .stride = 2, .padding = 1});
-  const auto shortcut = net.batch_norm(
-    "down.bn", net.conv2d("down.conv", x, {.out_channels = 24}));
+  const auto shortcut =
+    net.batch_norm("down.bn", net.conv2d("down.conv", x, {.out_channels = 24}));
   auto y = net.conv2d("conv2", x, {.out_channels = 24});
   y = net.relu("relu2", net.batch_norm("bn2", y));
   y = net.conv2d("conv3", y, {.out_channels = 24, .kernel = 3, .padding = 1});
-  x = net.relu("relu3",
-               net.sum("sum3", net.batch_norm("bn3", y), shortcut));
+  x = net.relu("relu3", net.sum("sum3", net.batch_norm("bn3", y), shortcut));
   y = net.conv2d("conv4", x, {.out_channels = 24, .kernel = 3, .padding = 1});
   x = net.relu("relu4", net.sum("sum4", net.batch_norm("bn4", y), x));
   x = net.dropout("drop", net.flatten("flat", net.global_avg_pool("pool2", x)),
@@ -57,9 +56,9 @@ graph small_network() {
 /// number, so that microbatches can be compared.
 typed_graph typed(bool is_fused = true) {
   const auto net = small_network();
-  auto made = infer(is_fused ? fuse(place_inputs(net)).net
-                             : place_inputs(net).net,
-                    all_ops(), samples);
+  auto made =
+    infer(is_fused ? fuse(place_inputs(net)).net : place_inputs(net).net,
+          all_ops(), samples);
   if (!made)
     FAIL(made.failure().message);
   return std::move(*made);
@@ -101,9 +100,9 @@ std::unique_ptr<optimizer> make_optimizer(stage_program& program, device& on,
                                           double clip_norm = 0) {
   learning_rate_policy rate;
   rate.base = 0.05;
-  auto made = optimizer::make(
-    {{.momentum = 0.9, .weight_decay = 1e-3}, rate, clip_norm}, program,
-    all_ops(), on);
+  auto made =
+    optimizer::make({{.momentum = 0.9, .weight_decay = 1e-3}, rate, clip_norm},
+                    program, all_ops(), on);
   REQUIRE(made);
   return std::move(*made);
 }
@@ -143,8 +142,8 @@ trained train(device& on, int steps = 4, bool is_split = false) {
   const auto updates = make_optimizer(*program, on);
   trained made;
   for (int i = 0; i < steps; ++i) {
-    const auto inputs
-      = batch(on, program->plan(), static_cast<std::uint64_t>(i));
+    const auto inputs =
+      batch(on, program->plan(), static_cast<std::uint64_t>(i));
     program->forward(i, inputs, run_mode::training);
     made.losses.push_back(loss_of(*program, i));
     if (is_split) {
@@ -310,8 +309,8 @@ TEST_CASE("clipping keeps the direction and bounds the norm",
   learning_rate_policy rate;
   rate.base = 1;
   const double most = 0.25;
-  auto updates
-    = optimizer::make({{.momentum = 0}, rate, most}, *program, all_ops(), on);
+  auto updates =
+    optimizer::make({{.momentum = 0}, rate, most}, *program, all_ops(), on);
   REQUIRE(updates);
   const auto inputs = batch(on, program->plan(), 2);
   program->forward(0, inputs, run_mode::training);

@@ -3,14 +3,12 @@
 #include "engine/base/clock.hpp"
 #include "engine/graph/attributes.hpp"
 
-#include <dnnl.hpp>
-
 #include <algorithm>
+#include <dnnl.hpp>
 #include <functional>
 #include <map>
-#include <optional>
-
 #include <omp.h>
+#include <optional>
 
 namespace pd {
 
@@ -42,8 +40,8 @@ convolution describe(const typed_graph& net, int index) {
   dims weights{y[1] / groups, x[1] / groups, kernel[0], kernel[1]};
   if (groups > 1)
     weights.insert(weights.begin(), groups);
-  const auto& maker
-    = net.net.nodes[static_cast<std::size_t>(node.inputs[0])].op;
+  const auto& maker =
+    net.net.nodes[static_cast<std::size_t>(node.inputs[0])].op;
   return {dims(x.begin(), x.end()),
           weights,
           dims(y.begin(), y.end()),
@@ -84,13 +82,13 @@ public:
        any(c.target), c.stride, c.dilation, c.padding_low, c.padding_high},
       engine_};
     const dnnl::convolution_backward_data::primitive_desc input{
-      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(),
-       c.stride, c.dilation, c.padding_low, c.padding_high},
+      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(), c.stride,
+       c.dilation, c.padding_low, c.padding_high},
       engine_,
       forward};
     const dnnl::convolution_backward_weights::primitive_desc weight{
-      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(),
-       c.stride, c.dilation, c.padding_low, c.padding_high},
+      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(), c.stride,
+       c.dilation, c.padding_low, c.padding_high},
       engine_,
       forward};
     const auto x = filled(forward.src_desc());

@@ -86,7 +86,7 @@ PD_INLINE Wide widened_words(const Half& from) {
 #if defined(__AVX512F__)
   if constexpr (W == 16)
     return std::bit_cast<Wide>(
-      _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(from)));
+      _mm512_maskz_cvtepu16_epi32(0xffff, std::bit_cast<__m256i>(from)));
 #endif
 #if defined(__AVX2__)
   if constexpr (W == 8)
@@ -102,7 +102,7 @@ PD_INLINE Half narrowed_words(const Wide& from) {
 #if defined(__AVX512F__)
   if constexpr (W == 16)
     return std::bit_cast<Half>(
-      _mm512_cvtepi32_epi16(std::bit_cast<__m512i>(from)));
+      _mm512_maskz_cvtepi32_epi16(0xffff, std::bit_cast<__m512i>(from)));
 #endif
 #if defined(__AVX2__)
   if constexpr (W == 8) {

@@ -86,7 +86,7 @@ PD_INLINE void save(std::uint16_t* to, const lane_steps<B>& x) {
     } else {
       using half = typename register_of<std::uint16_t, width>::type;
       const auto narrow = __builtin_convertvector(x.at[i], half);
-      std::memcpy(to + i * width, &narrow, sizeof narrow);
+      std::memcpy(to + std::ptrdiff_t{i} * width, &narrow, sizeof narrow);
     }
   }
 }
@@ -95,13 +95,13 @@ template <int B>
 PD_INLINE lane_steps<B> saved(const std::uint16_t* from) {
   constexpr int width = lanes<B>::width;
   using word = typename lane_steps<B>::word;
-  lane_steps<B> x;
+  lane_steps<B> x{};
   for (int i = 0; i < lanes<B>::parts; ++i) {
     if constexpr (width == 1) {
       x.at[i] = from[i];
     } else {
       typename register_of<std::uint16_t, width>::type narrow;
-      std::memcpy(&narrow, from + i * width, sizeof narrow);
+      std::memcpy(&narrow, from + std::ptrdiff_t{i} * width, sizeof narrow);
       x.at[i] = __builtin_convertvector(narrow, word);
     }
   }
@@ -133,7 +133,7 @@ PD_INLINE void pool_window(const T* plane, std::int64_t width,
                            std::span<const window_step> across, T* y,
                            std::uint16_t* taken) {
   auto most = splat<B>(-std::numeric_limits<float>::infinity());
-  lane_steps<B> first;
+  lane_steps<B> first{};
   for (auto& part : first.at)
     part = typename lane_steps<B>::word{} + (down[0].step + across[0].step);
   for (const auto& h : down) {

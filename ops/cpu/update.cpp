@@ -1,34 +1,67 @@
 /// SGD, Adam and AdamW: one pass over weights, gradients and moments.
 
 #include "ops/cpu/kernels.hpp"
+#include "ops/cpu/lanes.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <vector>
 
 namespace pd::cpu {
 
 namespace {
 
-/// Sums of squares are made of so many elements each, then added in order.
-constexpr std::int64_t chunk_elems = 1 << 14;
+/// A thread takes so many elements at once; they stay in its cache.
+constexpr std::int64_t chunk_elems = 1 << 13;
+
+/// Calls f(chunk, first, end), chunks spread over the threads.
+template <class F>
+void for_chunks(std::int64_t elems, F&& f) {
+  const auto chunks = (elems + chunk_elems - 1) / chunk_elems;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t c = 0; c < chunks; ++c)
+    f(c, c * chunk_elems, std::min(elems, (c + 1) * chunk_elems));
+}
+
+/// Rounds some weights that were just written.
+void round_weights(const float* from, bf16* to, std::int64_t elems) {
+  constexpr int at_once = 8;
+  std::int64_t i = 0;
+  for (; i + at_once <= elems; i += at_once)
+    store<at_once>(to + i, load<at_once>(from + i));
+  for (; i < elems; ++i)
+    to[i] = bf16{from[i]};
+}
 
 /// Calls next(i) -> new weight for every element, and keeps the results.
 template <class F>
 void update_all(const update_call& call, F&& next) {
   auto* to = call.new_weights;
   auto* rounded = static_cast<bf16*>(call.new_weights_bf16);
-  if (rounded == nullptr) {
-#pragma omp parallel for simd schedule(static)
-    for (std::int64_t i = 0; i < call.elems; ++i)
+  for_chunks(call.elems, [=](auto, std::int64_t first, std::int64_t end) {
+#pragma omp simd
+    for (std::int64_t i = first; i < end; ++i)
       to[i] = next(i);
-    return;
-  }
-#pragma omp parallel for simd schedule(static)
-  for (std::int64_t i = 0; i < call.elems; ++i) {
-    to[i] = next(i);
-    rounded[i] = bf16{to[i]};
-  }
+    if (rounded != nullptr)
+      round_weights(to + first, rounded + first, end - first);
+  });
+}
+
+/// In eight sums whatever the machine's registers, so with the same bits.
+double sum_squares(std::span<const float> values) {
+  constexpr std::size_t at_once = 8;
+  double sums[at_once] = {};
+  std::size_t i = 0;
+  for (; i + at_once <= values.size(); i += at_once)
+    for (std::size_t l = 0; l < at_once; ++l) {
+      const double x{values[i + l]};
+      sums[l] += x * x;
+    }
+  for (; i < values.size(); ++i)
+    sums[0] += double{values[i]} * double{values[i]};
+  return std::accumulate(std::begin(sums), std::end(sums), 0.0);
 }
 
 class rule_base : public update_rule {
@@ -39,19 +72,12 @@ public:
     const auto elems = static_cast<std::int64_t>(values.size());
     const auto chunks = (elems + chunk_elems - 1) / chunk_elems;
     sums_.resize(static_cast<std::size_t>(chunks)); // allocates once
-#pragma omp parallel for schedule(static)
-    for (std::int64_t c = 0; c < chunks; ++c) {
-      const auto end = std::min(elems, (c + 1) * chunk_elems);
-      double sum = 0;
-      for (auto i = c * chunk_elems; i < end; ++i)
-        sum += double{values[static_cast<std::size_t>(i)]}
-               * double{values[static_cast<std::size_t>(i)]};
-      sums_[static_cast<std::size_t>(c)] = sum;
-    }
-    double total = 0;
-    for (const auto each : sums_)
-      total += each;
-    return total;
+    for_chunks(elems, [&](auto chunk, std::int64_t first, std::int64_t end) {
+      sums_[static_cast<std::size_t>(chunk)] =
+        sum_squares(values.subspan(static_cast<std::size_t>(first),
+                                   static_cast<std::size_t>(end - first)));
+    });
+    return std::accumulate(sums_.begin(), sums_.end(), 0.0);
   }
 
 protected:

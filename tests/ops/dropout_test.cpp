@@ -50,6 +50,13 @@ TEST_CASE("the same elements are dropped in every layout", "[ops][dropout]") {
         == dropped(image, layout::blocked16, 7));
 }
 
+TEST_CASE("an image loses the elements that its row loses", "[ops][dropout]") {
+  CHECK(dropped({2, 20, 5, 5}, layout::blocked8, 7)
+        == dropped({2, 20 * 5 * 5}, layout::blocked8, 7));
+  CHECK(dropped({1, 3, 3, 1}, layout::blocked16, 0)
+        == dropped({1, 9}, layout::blocked16, 0));
+}
+
 TEST_CASE("another microbatch drops other elements", "[ops][dropout]") {
   const shape row{4, 200};
   CHECK(dropped(row, layout::blocked8, 1) == dropped(row, layout::blocked8, 1));

@@ -32,7 +32,7 @@ std::atomic<std::int64_t> in_libraries{0};
 /// True if `code` belongs to a library that allocates for itself. Looks it up
 /// without a lock and without memory.
 bool is_of_library(void* code) {
-  dl_find_object found;
+  dl_find_object found{};
   if (_dl_find_object(code, &found) != 0)
     return false;
   const char* name = found.dlfo_link_map->l_name;

@@ -25,20 +25,24 @@ attribute to_attribute(const nlohmann::json& value) {
   return value.get<std::string>();
 }
 
-host_tensor to_host(const safetensor& from) {
-  host_tensor made{shape{from.shape}, {}, dtype::f32};
-  if (from.dtype == "F32") {
-    auto values = to_f32(from);
-    REQUIRE(values.has_value());
-    made.values = *std::move(values);
-    return made;
-  }
-  made.type = from.dtype == "I64" ? dtype::i64 : dtype::i32;
+std::vector<float> whole_numbers(const safetensor& from) {
   const auto values = to_i64(from);
   REQUIRE(values.has_value());
-  for (const auto each : *values)
-    made.values.push_back(static_cast<float>(each));
-  return made;
+  return {values->begin(), values->end()};
+}
+
+std::vector<float> numbers(const safetensor& from) {
+  auto values = to_f32(from);
+  REQUIRE(values.has_value());
+  return *std::move(values);
+}
+
+host_tensor to_host(const safetensor& from) {
+  const shape extents{from.shape};
+  if (from.dtype == "F32")
+    return {extents, numbers(from), dtype::f32};
+  const auto type = from.dtype == "I64" ? dtype::i64 : dtype::i32;
+  return {extents, whole_numbers(from), type};
 }
 
 bool starts_with(const std::string& text, const std::string& start) {

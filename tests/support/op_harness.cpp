@@ -40,6 +40,7 @@ private:
 
 std::vector<shape> shapes_of(const std::vector<host_tensor>& tensors) {
   std::vector<shape> found;
+  found.reserve(tensors.size());
   for (const auto& each : tensors)
     found.push_back(each.extents);
   return found;
@@ -54,7 +55,7 @@ bool is_number(dtype type) {
 // -- one node, compiled ------------------------------------------------------
 
 struct op_harness::state {
-  state(const op_case& of, const op_variant& how_);
+  state(const op_case& of, const op_variant& as);
 
   op_variant how;
   ordered_device on;
@@ -104,8 +105,8 @@ tensor_type op_harness::state::input_type(const host_tensor& input) const {
   return {input.extents, how.activation, how.order};
 }
 
-op_harness::state::state(const op_case& of, const op_variant& how_)
-  : how{how_}, on{how_.order, how_.threads}, is_training{of.is_training} {
+op_harness::state::state(const op_case& of, const op_variant& as)
+  : how{as}, on{as.order, as.threads}, is_training{of.is_training} {
   INFO(of.op << " " << of.name << ": " << to_string(how));
   at = node{"tested", of.op, of.settings, {}};
   auto op_made = all_ops().make_op(at);
@@ -308,6 +309,7 @@ namespace {
 
 std::vector<operand> operands(std::vector<guarded_memory>& of) {
   std::vector<operand> found;
+  found.reserve(of.size());
   for (auto& each : of)
     found.emplace_back(each.data());
   return found;

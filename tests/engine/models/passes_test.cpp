@@ -49,20 +49,24 @@ std::vector<std::string> parameter_names(const graph& net) {
   return names;
 }
 
-/// The shapes of the stages are those of the whole, also after the passes.
+/// Holds each value that `part` still has, by index_of, to its shape in whole.
+void check_shapes(const typed_graph& whole, const graph& part,
+                  const std::vector<int>& index_of) {
+  const auto made = typed(part);
+  auto found = whole.shapes;
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (index_of[i] >= 0)
+      found[i] = made.shapes[index(index_of[i])];
+  CHECK(found == whole.shapes);
+}
+
+/// The same, as cut and after the passes.
 void check_shapes(const typed_graph& whole, const stage_graph& part) {
-  const auto passed = fuse(place_inputs(part.net));
-  const auto plain = typed(part.net);
-  const auto fused = typed(passed.net);
-  for (std::size_t i = 0; i < whole.shapes.size(); ++i) {
-    const auto in_part = part.index_of[i];
-    if (in_part < 0)
-      continue;
-    CHECK(plain.shapes[index(in_part)] == whole.shapes[i]);
-    const auto in_fused = passed.index_of[index(in_part)];
-    if (in_fused >= 0)
-      CHECK(fused.shapes[index(in_fused)] == whole.shapes[i]);
-  }
+  check_shapes(whole, part.net, part.index_of);
+  const auto passed = fuse(rewritten{part.net, part.index_of});
+  check_shapes(whole, passed.net, passed.index_of);
+  const auto placed = fuse(place_inputs(part.net));
+  check_shapes(typed(part.net), placed.net, placed.index_of);
 }
 
 /// Cuts in two: every node is in a stage, and what one gives the other takes.

@@ -130,7 +130,7 @@ PD_INLINE lanes<B> through_relu(const lanes<B>& dy, const lanes<B>& d,
                                 const norm_rows<T, B>& at, std::int64_t i,
                                 const lanes<B>& scale, const lanes<B>& shift) {
   if constexpr (Mask == relu_mask::from_input)
-    return masked<B>(dy, d * scale + shift);
+    return masked<B>(dy, d * scale, splat<B>(0) - shift); // z <= 0, exactly
   else if constexpr (Mask == relu_mask::from_bits)
     return masked<B>(dy, at.bits[i]);
   else

@@ -3,9 +3,13 @@
 #include "ops/cpu/kernels.hpp"
 #include "ops/elementwise.hpp"
 
+#include <algorithm>
+
 namespace pd::cpu {
 
 namespace {
+
+constexpr std::int64_t drawn_at_once = 4096; // whole fours: words of Philox
 
 /// The workspace holds a byte an element: whether it stays.
 class dropout_kernel final : public kernel {
@@ -42,15 +46,50 @@ public:
   }
 
 private:
+  /// What pads the last block is zero whatever the mask says.
   void draw(random_key key, std::uint8_t* stays) const {
-#pragma omp parallel for collapse(2)
-    for (std::int64_t n = 0; n < view_.images; ++n)
-      for (std::int64_t c = 0; c < view_.padded_channels(); ++c)
-        for (std::int64_t i = 0; i < view_.pixels; ++i)
-          stays[view_.at(n, c, i)] =
-            c < view_.channels
-            && uniform(key, static_cast<std::uint64_t>(view_.plain(n, c, i)))
-                 >= p_;
+    const auto elems = view_.images * view_.channels * view_.pixels;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t first = 0; first < elems; first += drawn_at_once) {
+      const auto end = std::min(first + drawn_at_once, elems);
+      if (view_.lanes == 1)
+        draw(key, first, end,
+             [&](std::int64_t i, bool stay) { stays[i] = stay ? 1 : 0; });
+      else
+        draw_blocked(key, first, end, stays);
+    }
+  }
+
+  /// Calls put(i, stays) for the elements [first, end) of the plain order.
+  template <class F>
+  void draw(random_key key, std::int64_t first, std::int64_t end,
+            F&& put) const {
+    for (auto i = first; i < end; i += 4) {
+      const auto words = philox(key, static_cast<std::uint64_t>(i) / 4);
+      for (std::int64_t k = 0; k < std::min(end - i, std::int64_t{4}); ++k)
+        put(i + k, to_uniform(words[static_cast<std::size_t>(k)]) >= p_);
+    }
+  }
+
+  void draw_blocked(random_key key, std::int64_t first, std::int64_t end,
+                    std::uint8_t* stays) const {
+    auto plane = first / view_.pixels;
+    auto pixel = first % view_.pixels;
+    const auto place = [&] {
+      return stays
+             + view_.at(plane / view_.channels, plane % view_.channels, pixel);
+    };
+    auto* to = place();
+    draw(key, first, end, [&](std::int64_t, bool stay) {
+      if (pixel == view_.pixels) {
+        ++plane;
+        pixel = 0;
+        to = place();
+      }
+      *to = stay ? 1 : 0;
+      to += view_.lanes;
+      ++pixel;
+    });
   }
 
   void apply(operand from, operand mask, operand to) const {

@@ -6,6 +6,7 @@
 #include "ops/cpu/channel_view.hpp"
 #include "ops/cpu/convert.hpp"
 #include "ops/cpu/kernels.hpp"
+#include "ops/cpu/lanes.hpp"
 
 #include <algorithm>
 
@@ -13,30 +14,36 @@ namespace pd::cpu {
 
 namespace {
 
-float relu(float x) {
-  return x < 0 ? 0.0F : x; // a NaN stays a NaN
+/// y[i] = f(x[i]...), eight elements at once; f takes lanes.
+template <class T, class F, class... Xs>
+void map(std::int64_t elems, T* y, F&& f, const Xs*... x) {
+  constexpr int at_once = 8;
+  const auto whole = elems / at_once * at_once;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < whole; i += at_once)
+    store<at_once>(y + i, f(load<at_once>(x + i)...));
+  for (auto i = whole; i < elems; ++i)
+    store<1>(y + i, f(load<1>(x + i)...));
 }
 
 template <class T>
 void relu_into(const T* x, T* y, std::int64_t elems) {
-#pragma omp parallel for simd
-  for (std::int64_t i = 0; i < elems; ++i)
-    y[i] = T(relu(static_cast<float>(x[i])));
+  map(
+    elems, y, [](const auto& a) { return relu(a); }, x);
 }
 
 /// dx = dy where y > 0, else 0.
 template <class T>
 void mask_into(const T* y, const T* dy, T* dx, std::int64_t elems) {
-#pragma omp parallel for simd
-  for (std::int64_t i = 0; i < elems; ++i)
-    dx[i] = static_cast<float>(y[i]) > 0 ? dy[i] : T{};
+  map(
+    elems, dx, [](const auto& g, const auto& z) { return masked(g, z); }, dy,
+    y);
 }
 
 template <class T>
 void add_into(const T* a, const T* b, T* y, std::int64_t elems) {
-#pragma omp parallel for simd
-  for (std::int64_t i = 0; i < elems; ++i)
-    y[i] = T(static_cast<float>(a[i]) + static_cast<float>(b[i]));
+  map(
+    elems, y, [](const auto& p, const auto& q) { return p + q; }, a, b);
 }
 
 class relu_kernel final : public kernel {

@@ -231,12 +231,19 @@ PD_INLINE lanes<B> relu(lanes<B> x) {
   return x;
 }
 
+/// `g`, and 0 where z is not above `least`; kept where z is a NaN.
+template <int B>
+PD_INLINE lanes<B> masked(lanes<B> g, const lanes<B>& z,
+                          const lanes<B>& least) {
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    g.at[i] = z.at[i] <= least.at[i] ? typename lanes<B>::part{} : g.at[i];
+  return g;
+}
+
 /// The gradient `g` through a ReLU that gave, or took, `z`.
 template <int B>
-PD_INLINE lanes<B> masked(lanes<B> g, const lanes<B>& z) {
-  for (int i = 0; i < lanes<B>::parts; ++i)
-    g.at[i] = z.at[i] <= 0.0F ? typename lanes<B>::part{} : g.at[i];
-  return g;
+PD_INLINE lanes<B> masked(const lanes<B>& g, const lanes<B>& z) {
+  return masked<B>(g, z, lanes<B>{});
 }
 
 /// One bit a lane.

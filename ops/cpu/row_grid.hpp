@@ -56,7 +56,7 @@ void run_passes(const row_grid& grid, std::int64_t first, std::int64_t end,
   for (auto block = first; block < end; ++block)
     pass.finish(block);
   for (auto i = grid.parts() - 1; i >= 0; --i)
-    for (auto block = end - 1; block >= first; --block)
+    for (auto block = first; block < end; ++block)
       pass.apply(block, i);
 }
 

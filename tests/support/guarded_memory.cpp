@@ -9,7 +9,7 @@ namespace pd {
 
 namespace {
 
-constexpr std::int64_t guard_bytes = 64;
+constexpr std::int64_t guard_bytes = 4096; // so that a small overrun ends in it
 constexpr std::byte guard{0xA5};
 
 /// Where each element of a plain tensor lies in memory, in plain order.

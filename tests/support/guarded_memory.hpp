@@ -11,7 +11,7 @@
 
 namespace pd {
 
-/// Exactly `bytes` of a pool's memory, with 64 bytes of guard on each side.
+/// Exactly `bytes` of a pool's memory, with 4 KiB of guard on each side.
 class guarded_memory {
 public:
   guarded_memory() = default;

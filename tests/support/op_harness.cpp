@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace pd {
 
@@ -45,6 +46,9 @@ std::vector<shape> shapes_of(const std::vector<host_tensor>& tensors) {
     found.push_back(each.extents);
   return found;
 }
+
+/// What pack() must write over, padding too.
+constexpr float scribble = std::numeric_limits<float>::quiet_NaN();
 
 bool is_number(dtype type) {
   return type == dtype::f32 || type == dtype::bf16;
@@ -244,7 +248,7 @@ void op_harness::set_parameter(const std::string& suffix,
   const auto i = state_->index_of(suffix);
   const auto& [elems, type] = state_->storage[i];
   CHECK(values.extents == state_->parameter_rules[i].extents);
-  std::vector<float> stored(static_cast<std::size_t>(elems));
+  std::vector<float> stored(static_cast<std::size_t>(elems), scribble);
   state_->made->pack(static_cast<int>(i), values.values, stored);
   upload(stored, {shape{elems}, type, layout::plain},
          state_->parameters[i].data());
@@ -285,7 +289,7 @@ host_tensor op_harness::parameter_grad(const std::string& suffix) const {
   host_tensor plain{extents, {}, dtype::f32};
   plain.values.resize(static_cast<std::size_t>(extents.elems()));
   state_->made->unpack(static_cast<int>(i), stored, plain.values);
-  std::vector<float> again(stored.size());
+  std::vector<float> again(stored.size(), scribble);
   state_->made->pack(static_cast<int>(i), plain.values, again);
   CHECK(std::ranges::equal(stored, again)); // the padding has zero gradients
   return plain;

@@ -149,7 +149,7 @@ void run(const run_arguments& given, command_context& context) {
   const auto summary = train(*with, *directory, shown);
   if (!summary) {
     shown.line("");
-    log_error(summary.failure().message);
+    log_info("error: " + summary.failure().message); // fail() tells stderr
     return fail(context, summary.failure(), true);
   }
   if (given.is_json)

@@ -1,5 +1,6 @@
 #include "engine/device/cpu_device.hpp"
 
+#include <cpuid.h>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -40,6 +41,16 @@ public:
   void release(std::byte* memory, std::int64_t) override { std::free(memory); }
 };
 
+/// AMX-TILE and AMX-BF16: cpuid leaf 7, EDX bits 24 and 22.
+bool has_amx_bf16() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  constexpr unsigned wanted = (1U << 24U) | (1U << 22U);
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & wanted) == wanted;
+}
+
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
          && __builtin_cpu_supports("avx512vl")
@@ -64,12 +75,18 @@ void cpu_stream::run(const std::function<void()>& work) {
 
 cpu_device::cpu_device(const device_options& options)
   : threads_{options.threads > 0 ? options.threads : available_cores()},
-    order_{has_avx512() ? layout::blocked16 : layout::blocked8},
     memory_{std::make_shared<host_memory>(), options.memory_bytes} {}
 
+layout cpu_device::activation_layout(dtype precision) const {
+  if (precision == dtype::bf16 && has_amx_bf16())
+    return layout::channels_last; // the only one that oneDNN has AMX code for
+  return has_avx512() ? layout::blocked16 : layout::blocked8;
+}
+
 std::string cpu_device::describe() const {
-  return std::string{"cpu, "} + (has_avx512() ? "AVX-512" : "AVX2") + ", "
-         + std::to_string(threads_) + (threads_ == 1 ? " thread" : " threads");
+  return std::string{"cpu, "} + (has_avx512() ? "AVX-512" : "AVX2")
+         + (has_amx_bf16() ? " and AMX" : "") + ", " + std::to_string(threads_)
+         + (threads_ == 1 ? " thread" : " threads");
 }
 
 std::unique_ptr<stream> cpu_device::make_stream() {

@@ -27,14 +27,13 @@ public:
 
   [[nodiscard]] device_kind kind() const override { return device_kind::cpu; }
   [[nodiscard]] std::string describe() const override;
-  [[nodiscard]] layout activation_layout() const override { return order_; }
+  [[nodiscard]] layout activation_layout(dtype precision) const override;
   [[nodiscard]] std::unique_ptr<stream> make_stream() override;
   [[nodiscard]] pool& memory() override { return memory_; }
   [[nodiscard]] int threads() const { return threads_; }
 
 private:
   int threads_;
-  layout order_;
   pool memory_;
 };
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "engine/base/dtype.hpp"
 #include "engine/base/error.hpp"
 #include "engine/device/layout.hpp"
 #include "engine/device/pool.hpp"
@@ -36,8 +37,8 @@ public:
   [[nodiscard]] virtual device_kind kind() const = 0;
   /// One line for people: "cpu, AVX2, 2 threads".
   [[nodiscard]] virtual std::string describe() const = 0;
-  /// How every 4-D activation lies on this device.
-  [[nodiscard]] virtual layout activation_layout() const = 0;
+  /// How every 4-D activation of this precision lies on this device.
+  [[nodiscard]] virtual layout activation_layout(dtype precision) const = 0;
   [[nodiscard]] virtual std::unique_ptr<stream> make_stream() = 0;
   [[nodiscard]] virtual pool& memory() = 0;
 };

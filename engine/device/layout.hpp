@@ -1,7 +1,7 @@
 /// How the elements of an activation lie in memory.
 ///
-/// Every device has one activation layout, and every 4-D activation on it is
-/// stored so; anything else (rows, labels, a loader's images) is plain.
+/// Every device has one activation layout a precision, and every 4-D activation
+/// on it is stored so; anything else (rows, labels, a loader's images) is plain.
 
 #pragma once
 

@@ -68,7 +68,8 @@ private:
     const bool is_plain =
       is_from_loader(net_.net.nodes[at(i)]) || extents.rank() != 4;
     return {extents, rule.output_type(plan_.options.precision),
-            is_plain ? layout::plain : on_.activation_layout()};
+            is_plain ? layout::plain
+                     : on_.activation_layout(plan_.options.precision)};
   }
 
   result<void> add_node(int i) {

@@ -1,4 +1,5 @@
-/// The pools that average (ops/avg_pool.hpp), on the rows of a blocked layout.
+/// The pools that average (ops/avg_pool.hpp), on rows of channels that
+/// lie together.
 ///
 /// Both passes gather, so each element is written once and sums are f32: an
 /// output sums its window, an input's gradient sums the outputs whose windows
@@ -51,14 +52,16 @@ weights outputs_of(const std::vector<averaged>& windows, std::int64_t extent) {
 
 /// The sum over neighbours of factor * factor * row, for one row.
 template <class T, int B>
-PD_INLINE lanes<B> gathered(const T* plane, std::int64_t width,
+PD_INLINE lanes<B> gathered(const T* plane, const planes& of,
                             std::span<const weighted> down,
                             std::span<const weighted> across) {
   auto sum = splat<B>(0);
   for (const auto& h : down) {
-    const T* row = plane + h.place * width * B;
+    const T* row = plane + h.place * of.width * of.step();
     for (const auto& w : across)
-      sum = sum + load<B>(row + w.place * B) * splat<B>(h.factor * w.factor);
+      sum =
+        sum
+        + load<B>(row + w.place * of.step()) * splat<B>(h.factor * w.factor);
   }
   return sum;
 }
@@ -69,12 +72,11 @@ void gather(const T* from, const planes& source, T* to, const planes& target,
             const weights& down, const weights& across) {
 #pragma omp parallel for schedule(static)
   for (std::int64_t p = 0; p < target.count; ++p) {
-    const T* plane = from + p * source.pixels() * B;
-    T* out = to + p * target.pixels() * B;
+    const T* plane = from + source.at(p);
+    T* out = to + target.at(p);
     for (std::int64_t h = 0; h < target.height; ++h)
-      for (std::int64_t w = 0; w < target.width; ++w, out += B)
-        store<B>(out,
-                 gathered<T, B>(plane, source.width, down.at(h), across.at(w)));
+      for (std::int64_t w = 0; w < target.width; ++w, out += target.step())
+        store<B>(out, gathered<T, B>(plane, source, down.at(h), across.at(w)));
   }
 }
 

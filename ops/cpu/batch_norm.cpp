@@ -21,6 +21,7 @@
 #include "ops/cpu/kernels.hpp"
 #include "ops/cpu/row_grid.hpp"
 
+#include <array>
 #include <cmath>
 
 namespace pd::cpu {
@@ -100,32 +101,40 @@ struct norm_scratch {
   }
 };
 
-/// Calls f(row, pixels) for each run of rows of a part that lie together.
-template <class F>
-void for_runs(const row_grid& grid, std::int64_t block, std::int64_t index,
-              F&& f) {
-  const auto part = grid.part(index);
-  for (auto image = part.first_image; image < part.end_image; ++image)
-    f(grid.row(image, block, part.first_pixel), part.pixels());
-}
-
-/// Sums a part in f32 by add(row, rows, sums) and in double, every chunk_rows
-/// or so, by flush(sums).
-template <int B, class Add, class Flush>
-void sum_part(const row_grid& grid, std::int64_t block, std::int64_t index,
+/// Sums `Most` or fewer blocks of a part, in f32 by add(block, run, sums), and
+/// in double by flush(block, sums) every chunk_rows or so.
+template <int B, std::int64_t Most, class Add, class Flush>
+void sum_part(const row_grid& grid, block_range blocks, std::int64_t part,
               Add&& add, Flush&& flush) {
-  row_sums<B> sums;
-  for_runs(grid, block, index, [&](std::int64_t row, std::int64_t pixels) {
-    for (std::int64_t i = 0; i < pixels; i += chunk_rows) {
-      add(row + i, std::min(chunk_rows, pixels - i), sums);
-      if (sums.rows >= chunk_rows) {
-        flush(sums);
-        sums = {};
-      }
+  std::array<row_sums<B>, Most> all;
+  const auto end_chunk = [&](std::int64_t block) {
+    auto& sums = all[static_cast<std::size_t>(block - blocks.first)];
+    flush(block, sums);
+    sums = {};
+  };
+  for_runs(grid, blocks, part, [&](std::int64_t block, const row_run& run) {
+    auto& sums = all[static_cast<std::size_t>(block - blocks.first)];
+    for (std::int64_t i = 0; i < run.rows; i += chunk_rows) {
+      add(block,
+          row_run{run.at + i * grid.pixel_step, run.row + i,
+                  std::min(chunk_rows, run.rows - i)},
+          sums);
+      if (sums.rows >= chunk_rows)
+        end_chunk(block);
     }
   });
-  if (sums.rows > 0)
-    flush(sums);
+  for (auto block = blocks.first; block < blocks.end; ++block)
+    if (all[static_cast<std::size_t>(block - blocks.first)].rows > 0)
+      end_chunk(block);
+}
+
+/// Calls f with the most blocks that a part is summed for at once.
+template <class F>
+void with_most_blocks(const row_grid& grid, F&& f) {
+  if (grid.has_side_by_side_blocks())
+    f(std::integral_constant<std::int64_t, row_grid::most_blocks_at_once>{});
+  else
+    f(std::integral_constant<std::int64_t, 1>{});
 }
 
 // -- forward -----------------------------------------------------------------
@@ -148,26 +157,47 @@ struct forward_pass {
     auto* center = numbers[norm_workspace::center] + block * B;
     std::fill_n(center, B, 0.0F);
     row_sums<B> sums;
-    sum_values<T, B>(operands.x + grid.row(0, block, 0) * B,
-                     std::min(chunk_rows, grid.pixels), center, sums);
+    sum_values<T, B>(
+      values({grid.row_at(0, block, 0), 0, std::min(chunk_rows, grid.pixels)}),
+      center, sums);
     for (int l = 0; l < B; ++l)
       center[l] = sums.first[l] / static_cast<float>(sums.rows);
   }
 
-  void reduce(std::int64_t block, std::int64_t part) {
-    if (!call.is_training)
-      return;
-    alignas(64) float center[B];
-    std::copy_n(numbers[norm_workspace::center] + block * B, B, center);
-    auto* sum = scratch.sums(block, part);
-    auto* square = sum + B;
-    std::fill_n(sum, 2 * B, 0.0);
-    sum_part<B>(
-      grid, block, part,
-      [&](std::int64_t row, std::int64_t rows, row_sums<B>& sums) {
-        sum_values<T, B>(operands.x + row * B, rows, center, sums);
+  void reduce(block_range blocks, std::int64_t part) {
+    if (call.is_training)
+      with_most_blocks(grid, [&](auto most) { reduce<most()>(blocks, part); });
+  }
+
+  template <std::int64_t Most>
+  void reduce(block_range blocks, std::int64_t part) {
+    alignas(64) std::array<float, B * Most> centers;
+    const auto center_of = [&](std::int64_t block) {
+      return centers.data() + (block - blocks.first) * B;
+    };
+    for (std::int64_t i = 0; i < std::min(blocks.size(), Most); ++i) {
+      const auto block = blocks.first + i;
+      std::copy_n(numbers[norm_workspace::center] + block * B, B,
+                  center_of(block));
+      std::fill_n(scratch.sums(block, part), 2 * B, 0.0);
+    }
+    sum_part<B, Most>(
+      grid, blocks, part,
+      [&](std::int64_t block, const row_run& run, row_sums<B>& sums) {
+        sum_values<T, B>(values(run), center_of(block), sums);
       },
-      [&](const row_sums<B>& sums) { add_chunk(sums, center, sum, square); });
+      [&](std::int64_t block, const row_sums<B>& sums) {
+        auto* sum = scratch.sums(block, part);
+        add_chunk(sums, center_of(block), sum, sum + B);
+      });
+  }
+
+  [[nodiscard]] norm_rows<T, B> values(const row_run& run) const {
+    norm_rows<T, B> at;
+    at.rows = run.rows;
+    at.step = grid.pixel_step;
+    at.x = operands.x + run.at;
+    return at;
   }
 
   /// Adds the sums of x and x^2, from those of x - K; moves K.
@@ -245,19 +275,17 @@ struct forward_pass {
     put(norm_workspace::offset, mean - double{k});
   }
 
-  void apply(std::int64_t block, std::int64_t part) {
-    const norm_channels by{numbers[norm_workspace::center] + block * B,
-                           numbers[norm_workspace::scale] + block * B,
-                           numbers[norm_workspace::shift] + block * B, nullptr,
-                           nullptr};
-    for_runs(grid, block, part, [&](std::int64_t row, std::int64_t pixels) {
-      auto at = operands;
-      at.rows = pixels;
-      at.x += row * B;
-      if (at.residual != nullptr)
-        at.residual += row * B;
-      at.y += row * B;
-      at.bits += row;
+  void apply(block_range blocks, std::int64_t part) {
+    for_runs(grid, blocks, part, [&](std::int64_t block, const row_run& run) {
+      const norm_channels by{numbers[norm_workspace::center] + block * B,
+                             numbers[norm_workspace::scale] + block * B,
+                             numbers[norm_workspace::shift] + block * B,
+                             nullptr, nullptr};
+      auto at = values(run);
+      if (operands.residual != nullptr)
+        at.residual = operands.residual + run.at;
+      at.y = operands.y + run.at;
+      at.bits = operands.bits + run.row;
       normalize_rows(at, by);
     });
     sync_streams();
@@ -293,20 +321,24 @@ struct backward_pass {
 
   void start(std::int64_t) {}
 
-  void reduce(std::int64_t block, std::int64_t part) {
-    auto* first = scratch.sums(block, part);
-    auto* second = first + B;
-    std::fill_n(first, 2 * B, 0.0);
-    const auto by = numbers_of(block);
-    sum_part<B>(
-      grid, block, part,
-      [&](std::int64_t row, std::int64_t rows, row_sums<B>& sums) {
-        sum_rows(at_row(row, rows), by, sums);
+  void reduce(block_range blocks, std::int64_t part) {
+    with_most_blocks(grid, [&](auto most) { reduce<most()>(blocks, part); });
+  }
+
+  template <std::int64_t Most>
+  void reduce(block_range blocks, std::int64_t part) {
+    for (auto block = blocks.first; block < blocks.end; ++block)
+      std::fill_n(scratch.sums(block, part), 2 * B, 0.0);
+    sum_part<B, Most>(
+      grid, blocks, part,
+      [&](std::int64_t block, const row_run& run, row_sums<B>& sums) {
+        sum_rows(rows_of(run), numbers_of(block), sums);
       },
-      [&](const row_sums<B>& sums) {
+      [&](std::int64_t block, const row_sums<B>& sums) {
+        auto* first = scratch.sums(block, part);
         for (int l = 0; l < B; ++l) {
           first[l] += static_cast<double>(sums.first[l]);
-          second[l] += static_cast<double>(sums.second[l]);
+          first[B + l] += static_cast<double>(sums.second[l]);
         }
       });
   }
@@ -333,15 +365,14 @@ struct backward_pass {
     numbers[norm_workspace::db][channel] = static_cast<float>(dz);
   }
 
-  void apply(std::int64_t block, std::int64_t part) {
+  void apply(block_range blocks, std::int64_t part) {
     if (differentiate_rows == nullptr)
       return;
-    const auto by = numbers_of(block);
-    for_runs(grid, block, part, [&](std::int64_t row, std::int64_t pixels) {
-      auto at = at_row(row, pixels);
+    for_runs(grid, blocks, part, [&](std::int64_t block, const row_run& run) {
+      auto at = rows_of(run);
       if (at.dz != nullptr)
         at.dy = at.dz;
-      differentiate_rows(at, by);
+      differentiate_rows(at, numbers_of(block));
     });
     sync_streams();
   }
@@ -353,19 +384,19 @@ struct backward_pass {
             scratch.slope() + block * B, scratch.level() + block * B};
   }
 
-  [[nodiscard]] norm_rows<T, B> at_row(std::int64_t row,
-                                       std::int64_t rows) const {
+  [[nodiscard]] norm_rows<T, B> rows_of(const row_run& run) const {
     auto at = operands;
-    at.rows = rows;
-    at.x += row * B;
-    at.dy += row * B;
-    at.bits += row;
+    at.rows = run.rows;
+    at.step = grid.pixel_step;
+    at.x += run.at;
+    at.dy += run.at;
+    at.bits += run.row;
     if (at.other_dy != nullptr)
-      at.other_dy += row * B;
+      at.other_dy += run.at;
     if (at.dz != nullptr)
-      at.dz += row * B;
+      at.dz += run.at;
     if (at.dx != nullptr)
-      at.dx += row * B;
+      at.dx += run.at;
     return at;
   }
 };
@@ -531,6 +562,9 @@ template <class T>
 made_kernel make_of_type(const kernel_context& context,
                          const batch_norm::settings& set) {
   switch (row_grid::of(context.output).lanes) {
+  case 32:
+    return std::unique_ptr<kernel>{
+      std::make_unique<batch_norm_kernel<T, 32>>(context, set)};
   case 8:
     return std::unique_ptr<kernel>{
       std::make_unique<batch_norm_kernel<T, 8>>(context, set)};
@@ -551,8 +585,7 @@ made_kernel make_batch_norm(const kernel_context& context) {
   };
   const auto& type = context.output;
   const bool is_known = type.type == dtype::f32 || type.type == dtype::bf16;
-  if (!std::ranges::all_of(context.inputs, is_like_output) || !is_known
-      || (type.extents.rank() == 4 && type.order == layout::channels_last))
+  if (!std::ranges::all_of(context.inputs, is_like_output) || !is_known)
     return error{errc::not_supported, "batch_norm: from "
                                         + to_string(context.inputs[0]) + " to "
                                         + to_string(type)};

@@ -31,10 +31,11 @@ struct norm_channels {
   const float* level; ///< backward only
 };
 
-/// Rows that lie together, at the first of them.
+/// Some rows, at the first of them.
 template <class T, int B>
 struct norm_rows {
   std::int64_t rows = 0;
+  std::int64_t step = B; ///< elements from a row to the next
   const T* x = nullptr;
   const T* residual = nullptr;
   T* y = nullptr;
@@ -93,15 +94,15 @@ PD_INLINE void for_rows(std::int64_t rows, F&& add_row) {
 
 /// Adds x - K and its square.
 template <class T, int B>
-void sum_values(const T* x, std::int64_t rows, const float* center,
+void sum_values(const norm_rows<T, B>& at, const float* center,
                 row_sums<B>& to) {
   const auto k = load<B>(center);
   row_adder<B> sums;
-  for_rows<row_adder<B>::chains>(rows, [&](std::int64_t i, int chain) {
-    const auto d = load<B>(x + i * B) - k;
+  for_rows<row_adder<B>::chains>(at.rows, [&](std::int64_t i, int chain) {
+    const auto d = load<B>(at.x + i * at.step) - k;
     sums.add(chain, d, d * d);
   });
-  sums.add_to(to, rows);
+  sums.add_to(to, at.rows);
 }
 
 template <class T, int B, bool Residual, bool Relu, bool Streams>
@@ -110,17 +111,17 @@ void normalize(norm_rows<T, B> at, norm_channels by) {
   const auto scale = load<B>(by.scale);
   const auto shift = load<B>(by.shift);
   for (std::int64_t i = 0; i < at.rows; ++i) {
-    auto z = (load<B>(at.x + i * B) - k) * scale + shift;
+    auto z = (load<B>(at.x + i * at.step) - k) * scale + shift;
     if constexpr (Residual)
-      z = z + load<B>(at.residual + i * B);
+      z = z + load<B>(at.residual + i * at.step);
     if constexpr (Residual && Relu)
       at.bits[i] = mask_bits<B>(z);
     if constexpr (Relu)
       z = relu<B>(z);
     if constexpr (Streams)
-      stream<B>(at.y + i * B, z);
+      stream<B>(at.y + i * at.step, z);
     else
-      store<B>(at.y + i * B, z);
+      store<B>(at.y + i * at.step, z);
   }
 }
 
@@ -145,13 +146,13 @@ void sum_grads(norm_rows<T, B> at, norm_channels by, row_sums<B>& to) {
   const auto shift = load<B>(by.shift);
   row_adder<B> sums;
   for_rows<row_adder<B>::chains>(at.rows, [&](std::int64_t i, int chain) {
-    auto g = load<B>(at.dy + i * B);
+    auto g = load<B>(at.dy + i * at.step);
     if constexpr (Other)
-      g = g + load<B>(at.other_dy + i * B);
-    const auto d = load<B>(at.x + i * B) - k;
+      g = g + load<B>(at.other_dy + i * at.step);
+    const auto d = load<B>(at.x + i * at.step) - k;
     g = through_relu<Mask>(g, d, at, i, scale, shift);
     if constexpr (Writes)
-      store<B>(at.dz + i * B, g);
+      store<B>(at.dz + i * at.step, g);
     sums.add(chain, g, g * d);
   });
   sums.add_to(to, at.rows);
@@ -166,14 +167,14 @@ void differentiate(norm_rows<T, B> at, norm_channels by) {
   const auto slope = load<B>(by.slope);
   const auto level = load<B>(by.level);
   for (std::int64_t i = 0; i < at.rows; ++i) {
-    const auto d = load<B>(at.x + i * B) - k;
+    const auto d = load<B>(at.x + i * at.step) - k;
     const auto g =
-      through_relu<Mask>(load<B>(at.dy + i * B), d, at, i, scale, shift);
+      through_relu<Mask>(load<B>(at.dy + i * at.step), d, at, i, scale, shift);
     const auto dx = g * scale + (d * slope + level);
     if constexpr (Streams)
-      stream<B>(at.dx + i * B, dx);
+      stream<B>(at.dx + i * at.step, dx);
     else
-      store<B>(at.dx + i * B, dx);
+      store<B>(at.dx + i * at.step, dx);
   }
 }
 

@@ -45,7 +45,7 @@ conv2d_problem problem_of(const kernel_context& context) {
   conv2d_problem made;
   made.given_input = made.input = context.inputs[0];
   made.output = context.output;
-  if (rule.set().groups > 1)
+  if (rule.set().groups > 1 || context.output.order == layout::channels_last)
     made.input.order = context.output.order;
   made.form = conv2d_form::of(rule, made.input, made.output);
   made.has_bias = rule.set().bias;
@@ -273,17 +273,15 @@ void conv2d_kernel::unpack(int index, std::span<const float> stored,
 
 // -- passes ------------------------------------------------------------------
 
-/// A plain image of a grouped convolution is blocked first. The reorder has to
-/// know the channels that there are.
+/// A plain image that is wanted in the activation layout is reordered first.
+/// The reorder has to know the channels that there are.
 conv2d_kernel::place conv2d_kernel::seen_input(onednn_pass& pass,
                                                place input) const {
   if (is_.given_input.order == is_.input.order)
     return input;
   const auto given = to_onednn(is_.given_input);
-  const auto tag = is_.input.order == layout::blocked8
-                     ? memory::format_tag::nChw8c
-                     : memory::format_tag::nChw16c;
-  return pass.fetch(input, given, {given.dims(), given.data_type(), tag});
+  return pass.fetch(input, given,
+                    {given.dims(), given.data_type(), tag_of(is_.input.order)});
 }
 
 void conv2d_kernel::prepare_forward(const conv2d_primitives& by) {

@@ -52,7 +52,7 @@ private:
 #pragma omp parallel for schedule(static)
     for (std::int64_t first = 0; first < elems; first += drawn_at_once) {
       const auto end = std::min(first + drawn_at_once, elems);
-      if (view_.lanes == 1)
+      if (view_.pixel_step == 1)
         draw(key, first, end,
              [&](std::int64_t i, bool stay) { stays[i] = stay ? 1 : 0; });
       else
@@ -87,7 +87,7 @@ private:
         to = place();
       }
       *to = stay ? 1 : 0;
-      to += view_.lanes;
+      to += view_.pixel_step;
       ++pixel;
     });
   }

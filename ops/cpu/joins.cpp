@@ -23,7 +23,8 @@ void move_channels(const channel_view& from_view, const From* from,
       const auto* x = from + from_view.at(n, from_first + c, 0);
       auto* y = to + to_view.at(n, to_first + c, 0);
       for (std::int64_t i = 0; i < from_view.pixels; ++i)
-        y[i * to_view.lanes] = To(static_cast<float>(x[i * from_view.lanes]));
+        y[i * to_view.pixel_step] =
+          To(static_cast<float>(x[i * from_view.pixel_step]));
     }
 }
 

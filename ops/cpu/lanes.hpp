@@ -184,8 +184,11 @@ PD_INLINE void store(bf16* to, const lanes<B>& x) {
 template <int B>
 PD_INLINE void stream(float* to, const lanes<B>& x) {
 #if defined(__AVX512F__)
-  if constexpr (lanes<B>::width == 16)
-    return _mm512_stream_ps(to, x.at[0]);
+  if constexpr (lanes<B>::width == 16) {
+    for (int i = 0; i < lanes<B>::parts; ++i)
+      _mm512_stream_ps(to + 16 * i, x.at[i]);
+    return;
+  }
 #endif
 #if defined(__AVX__)
   if constexpr (lanes<B>::width == 8) {
@@ -200,9 +203,12 @@ PD_INLINE void stream(float* to, const lanes<B>& x) {
 template <int B>
 PD_INLINE void stream(bf16* to, const lanes<B>& x) {
 #if defined(__AVX512F__)
-  if constexpr (lanes<B>::width == 16)
-    return _mm256_stream_si256(reinterpret_cast<__m256i*>(to),
-                               std::bit_cast<__m256i>(narrowed<16>(x.at[0])));
+  if constexpr (lanes<B>::width == 16) {
+    for (int i = 0; i < lanes<B>::parts; ++i)
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(to) + i,
+                          std::bit_cast<__m256i>(narrowed<16>(x.at[i])));
+    return;
+  }
 #endif
 #if defined(__AVX__)
   if constexpr (lanes<B>::width == 8) {
@@ -248,7 +254,9 @@ PD_INLINE lanes<B> masked(const lanes<B>& g, const lanes<B>& z) {
 
 /// One bit a lane.
 template <int B>
-using lane_bits = std::conditional_t<B == 16, std::uint16_t, std::uint8_t>;
+using lane_bits =
+  std::conditional_t<B == 32, std::uint32_t,
+                     std::conditional_t<B == 16, std::uint16_t, std::uint8_t>>;
 
 /// Bit i: masked() would keep lane i.
 template <int B>

@@ -1,4 +1,4 @@
-/// max_pool on the rows of a blocked layout.
+/// max_pool on rows of channels that lie together.
 ///
 /// Forward keeps in the workspace which place of its window each output took;
 /// backward gathers: an input's gradient is the sum over the outputs that took
@@ -128,18 +128,18 @@ PD_INLINE void add_taken(lanes<B>& sum, const lane_steps<B>& taken,
 }
 
 template <class T, int B>
-PD_INLINE void pool_window(const T* plane, std::int64_t width,
-                           std::span<const window_step> down,
-                           std::span<const window_step> across, T* y,
-                           std::uint16_t* taken) {
+PD_INLINE void
+pool_window(const T* plane, const planes& of, std::span<const window_step> down,
+            std::span<const window_step> across, T* y, std::uint16_t* taken) {
   auto most = splat<B>(-std::numeric_limits<float>::infinity());
   lane_steps<B> first{};
   for (auto& part : first.at)
     part = typename lane_steps<B>::word{} + (down[0].step + across[0].step);
   for (const auto& h : down) {
-    const T* row = plane + h.place * width * B;
+    const T* row = plane + h.place * of.width * of.step();
     for (const auto& w : across)
-      take_larger<B>(most, first, load<B>(row + w.place * B), h.step + w.step);
+      take_larger<B>(most, first, load<B>(row + w.place * of.step()),
+                     h.step + w.step);
   }
   store<B>(y, most);
   save<B>(taken, first);
@@ -147,13 +147,13 @@ PD_INLINE void pool_window(const T* plane, std::int64_t width,
 
 template <class T, int B>
 PD_INLINE lanes<B> gathered_grad(const T* dy, const std::uint16_t* taken,
-                                 std::int64_t width,
+                                 const planes& of,
                                  std::span<const window_step> down,
                                  std::span<const window_step> across) {
   auto sum = splat<B>(0);
   for (const auto& h : down)
     for (const auto& w : across) {
-      const auto at = (h.place * width + w.place) * B;
+      const auto at = (h.place * of.width + w.place) * of.step();
       add_taken<B>(sum, saved<B>(taken + at), load<B>(dy + at),
                    h.step + w.step);
     }
@@ -191,11 +191,11 @@ public:
     auto* taken = call.workspace.as<std::uint16_t>();
 #pragma omp parallel for schedule(static)
     for (std::int64_t p = 0; p < y_.count; ++p) {
-      const T* plane = x + p * x_.pixels() * B;
-      auto at = p * y_.pixels() * B;
+      const T* plane = x + x_.at(p);
+      auto at = y_.at(p);
       for (std::int64_t h = 0; h < y_.height; ++h)
-        for (std::int64_t w = 0; w < y_.width; ++w, at += B)
-          pool_window<T, B>(plane, x_.width, down_.at(h), across_.at(w), y + at,
+        for (std::int64_t w = 0; w < y_.width; ++w, at += y_.step())
+          pool_window<T, B>(plane, x_, down_.at(h), across_.at(w), y + at,
                             taken + at);
     }
   }
@@ -208,12 +208,12 @@ public:
     const auto* taken = call.workspace.as<std::uint16_t>();
 #pragma omp parallel for schedule(static)
     for (std::int64_t p = 0; p < x_.count; ++p) {
-      const auto plane = p * y_.pixels() * B;
-      T* to = dx + p * x_.pixels() * B;
+      const auto plane = y_.at(p);
+      T* to = dx + x_.at(p);
       for (std::int64_t h = 0; h < x_.height; ++h)
-        for (std::int64_t w = 0; w < x_.width; ++w, to += B)
+        for (std::int64_t w = 0; w < x_.width; ++w, to += x_.step())
           store<B>(to,
-                   gathered_grad<T, B>(dy + plane, taken + plane, y_.width,
+                   gathered_grad<T, B>(dy + plane, taken + plane, y_,
                                        down_back_.at(h), across_back_.at(w)));
     }
   }

@@ -24,20 +24,20 @@ const dnnl::stream& onednn_stream() {
   return made;
 }
 
-memory::format_tag tag_of(const tensor_type& type) {
-  if (type.order == layout::blocked8)
-    return memory::format_tag::nChw8c;
-  if (type.order == layout::blocked16)
-    return memory::format_tag::nChw16c;
-  return type.order == layout::plain ? memory::format_tag::nchw
-                                     : memory::format_tag::nhwc;
-}
-
 dtype type_of(const memory::desc& of) {
   return from_onednn(of.data_type());
 }
 
 } // namespace
+
+memory::format_tag tag_of(layout order) {
+  if (order == layout::blocked8)
+    return memory::format_tag::nChw8c;
+  if (order == layout::blocked16)
+    return memory::format_tag::nChw16c;
+  return order == layout::plain ? memory::format_tag::nchw
+                                : memory::format_tag::nhwc;
+}
 
 memory::data_type to_onednn(dtype type) {
   PD_ASSERT(type == dtype::f32 || type == dtype::bf16);
@@ -56,7 +56,7 @@ memory::desc to_onednn(const tensor_type& type) {
   PD_ASSERT_EQ(x.rank(), 4);
   const auto block = channel_block(type.order);
   const auto channels = (x[1] + block - 1) / block * block;
-  return {{x[0], channels, x[2], x[3]}, number, tag_of(type)};
+  return {{x[0], channels, x[2], x[3]}, number, tag_of(type.order)};
 }
 
 memory::desc with_type(const memory::desc& of, dtype type) {

@@ -21,6 +21,7 @@ namespace pd::cpu {
 [[nodiscard]] const dnnl::engine& onednn_engine();
 
 /// f32 and bf16.
+[[nodiscard]] dnnl::memory::format_tag tag_of(layout order);
 [[nodiscard]] dnnl::memory::data_type to_onednn(dtype type);
 [[nodiscard]] dtype from_onednn(dnnl::memory::data_type type);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/graph/kernel.hpp"
+#include "ops/cpu/channel_view.hpp"
 #include "ops/cpu/kernels.hpp"
 #include "ops/cpu/lanes.hpp"
 
@@ -16,18 +17,23 @@ namespace pd::cpu {
 
 /// An activation as planes [H, W, B], one for each sample and channel block.
 struct planes {
+  channel_view view;
   std::int64_t count = 0;
   std::int64_t height = 0;
   std::int64_t width = 0;
 
   static planes of(const tensor_type& type) {
     const auto& x = type.extents;
-    const auto pixels = x[2] * x[3];
-    const auto block = channel_block(type.order);
-    return {type.elems() / (pixels * block), x[2], x[3]};
+    const auto view = channel_view::of(type);
+    return {view, view.images * view.blocks, x[2], x[3]};
   }
 
-  [[nodiscard]] std::int64_t pixels() const { return height * width; }
+  /// The first element of a plane.
+  [[nodiscard]] std::int64_t at(std::int64_t plane) const {
+    return view.row_at(plane / view.blocks, plane % view.blocks, 0);
+  }
+  /// Elements from a row of lanes to the next.
+  [[nodiscard]] std::int64_t step() const { return view.pixel_step; }
 };
 
 /// For each place along an axis, those that it goes to or comes from.
@@ -53,17 +59,18 @@ made_kernel make_pool(const kernel_context& context) {
       std::make_unique<Kernel<T, B>>(rule, context)};
   };
   const auto with_block = [&]<class T>() -> made_kernel {
-    switch (context.output.order) {
-    case layout::blocked16:
+    switch (row_lanes(context.output)) {
+    case 32:
+      return make.template operator()<T, 32>();
+    case 16:
       return make.template operator()<T, 16>();
-    case layout::blocked8:
+    case 8:
       return make.template operator()<T, 8>();
     default:
       return make.template operator()<T, 1>();
     }
   };
-  if (context.inputs[0].order != context.output.order
-      || context.output.order == layout::channels_last)
+  if (context.inputs[0].order != context.output.order)
     return error{errc::not_supported,
                  context.at.op
                    + ": takes its input in the order of its output, "

@@ -6,6 +6,9 @@ namespace {
 
 constexpr std::int64_t wanted_parts = 32; // of a block: work for many threads
 constexpr std::int64_t least_part_rows = 256;
+constexpr std::int64_t tile_elems = 16 << 10;
+constexpr std::int64_t least_tile_rows = 8;
+constexpr std::int64_t most_tile_rows = 256;
 
 std::int64_t cut(std::int64_t whole, std::int64_t parts, std::int64_t index) {
   return whole * index / parts;
@@ -18,18 +21,16 @@ std::int64_t at_least_one(std::int64_t x) {
 } // namespace
 
 row_grid row_grid::of(const tensor_type& type) {
-  const auto& extents = type.extents;
-  row_grid made;
-  made.images = extents[0];
-  made.channels = extents[1];
-  made.lanes = extents.rank() == 4 ? channel_block(type.order) : 1;
-  made.blocks = (made.channels + made.lanes - 1) / made.lanes;
-  made.pixels = extents.rank() == 4 ? extents[2] * extents[3] : 1;
+  row_grid made{channel_view::of(type)};
   const auto room = made.images * made.pixels / least_part_rows;
   made.image_parts =
     at_least_one(std::min({made.images, room, std::int64_t{2 * wanted_parts}}));
   made.pixel_parts = at_least_one(
     std::min(wanted_parts / made.image_parts, made.pixels / least_part_rows));
+  made.tile_rows =
+    made.has_side_by_side_blocks()
+      ? std::clamp(tile_elems / made.channels, least_tile_rows, most_tile_rows)
+      : at_least_one(made.pixels);
   return made;
 }
 

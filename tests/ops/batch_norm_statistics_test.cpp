@@ -134,7 +134,8 @@ void check_against_reference(const op_case& of, const op_variant& how = {}) {
 TEST_CASE("a mean far above the deviation costs batch_norm no accuracy",
           "[ops][batch_norm]") {
   for (const float mean : {30.0F, -1000.0F, 4000.0F})
-    for (const auto order : {layout::blocked8, layout::blocked16})
+    for (const auto order :
+         {layout::blocked8, layout::blocked16, layout::channels_last})
       check_against_reference(random_case({4, 11, 9, 13}, mean),
                               {.order = order});
 }

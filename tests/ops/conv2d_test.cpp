@@ -53,7 +53,8 @@ TEST_CASE("conv2d gives PyTorch's numbers", "[ops][conv2d]") {
 TEST_CASE("conv2d takes the image as the loader gives it", "[ops][conv2d]") {
   for (const auto& each : golden_cases("conv2d"))
     for (const auto activation : {dtype::f32, dtype::bf16})
-      for (const auto order : {layout::blocked8, layout::blocked16})
+      for (const auto order :
+           {layout::blocked8, layout::blocked16, layout::channels_last})
         check_case(
           each,
           {.activation = activation, .order = order, .is_plain_input = true});

@@ -23,7 +23,8 @@ TEST_CASE("to_activation keeps every element, whatever the layout",
           "[ops][to_activation]") {
   for (const auto& extents : {shape{2, 3, 5, 7}, shape{1, 1, 4, 4},
                               shape{3, 16, 3, 1}, shape{2, 19, 2, 2}})
-    for (const auto order : {layout::blocked8, layout::blocked16})
+    for (const auto order :
+         {layout::blocked8, layout::blocked16, layout::channels_last})
       for (const auto activation : {dtype::f32, dtype::bf16}) {
         const auto of = border(extents);
         op_harness run{

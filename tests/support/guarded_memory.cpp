@@ -25,7 +25,9 @@ std::vector<std::size_t> places(const tensor_type& type) {
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t i = 0; i < pixels; ++i)
         found.push_back(static_cast<std::size_t>(
-          ((n * blocks + c / block) * pixels + i) * block + c % block));
+          type.order == layout::channels_last && x.rank() == 4
+            ? (n * pixels + i) * channels + c
+            : ((n * blocks + c / block) * pixels + i) * block + c % block));
   return found;
 }
 

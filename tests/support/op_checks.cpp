@@ -139,7 +139,8 @@ void check_goldens(const std::string& op) {
   CHECK(cases.size() >= 6);
   for (const auto& each : cases)
     for (const auto activation : {dtype::f32, dtype::bf16})
-      for (const auto order : {layout::blocked8, layout::blocked16}) {
+      for (const auto order :
+           {layout::blocked8, layout::blocked16, layout::channels_last}) {
         op_variant how{.activation = activation, .order = order};
         check_case(each, how);
         how.needs_input_grad = false;

@@ -33,7 +33,9 @@ public:
   ordered_device(layout order, int threads)
     : cpu_device{device_options{.threads = threads}}, order_{order} {}
 
-  [[nodiscard]] layout activation_layout() const override { return order_; }
+  [[nodiscard]] layout activation_layout(dtype) const override {
+    return order_;
+  }
 
 private:
   layout order_;

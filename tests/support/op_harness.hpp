@@ -27,7 +27,7 @@ struct op_variant {
   dtype activation = dtype::f32;
   /// Of the device; default: this machine's own. Another one is right, only
   /// slow, so a machine can test both.
-  layout order = cpu_device{}.activation_layout();
+  layout order = cpu_device{}.activation_layout(dtype::f32);
   /// Images come as the node "input" gives them: f32, plain, no gradient.
   bool is_plain_input = false;
   bool needs_input_grad = true;

@@ -29,8 +29,16 @@ TEST_CASE("the CPU says what it is", "[device][cpu]") {
   CHECK(cpu_device{}.threads() == available_cores());
 }
 
-TEST_CASE("the CPU's activations are blocked", "[device][cpu]") {
-  CHECK(channel_block(cpu_device{}.activation_layout()) >= 8);
+TEST_CASE("the CPU's f32 activations are blocked", "[device][cpu]") {
+  CHECK(channel_block(cpu_device{}.activation_layout(dtype::f32)) >= 8);
+}
+
+TEST_CASE("bf16 activations are channels-last where there is AMX, else blocked",
+          "[device][cpu]") {
+  const cpu_device on;
+  const bool has_amx = on.describe().find("AMX") != std::string::npos;
+  CHECK((on.activation_layout(dtype::bf16) == layout::channels_last)
+        == has_amx);
 }
 
 TEST_CASE("a CPU stream runs at once, on the calling thread, with its own team",

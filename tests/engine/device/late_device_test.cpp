@@ -116,7 +116,9 @@ TEST_CASE("a stream that ends does its work first, held or not",
 TEST_CASE("the late device is a CPU", "[device][late]") {
   late_device on{{.threads = 2, .memory_bytes = 100}};
   CHECK(on.kind() == device_kind::cpu);
-  CHECK(on.activation_layout() == cpu_device{}.activation_layout());
+  for (const auto precision : {dtype::f32, dtype::bf16})
+    CHECK(on.activation_layout(precision)
+          == cpu_device{}.activation_layout(precision));
   CHECK(on.memory().budget_bytes() == 100);
   CHECK(on.describe() == cpu_device{{.threads = 2}}.describe() + ", late");
 }

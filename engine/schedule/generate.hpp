@@ -25,7 +25,7 @@ namespace pd {
 
 struct schedule_options {
   std::string name = "pipedream";
-  pipeline_shape shape;
+  pipeline_shape shape = {};
   std::int64_t microbatches = 0; ///< in this epoch, all of them
   /// Microbatches of a round, where a schedule has rounds of its own;
   /// model-parallel and pipedream update after one a replica.
@@ -33,13 +33,13 @@ struct schedule_options {
   /// Most in flight on a worker, by stage; empty: auto (depth.hpp). Schedules
   /// whose order leaves no choice (model-parallel, gpipe, interleaved) take a
   /// list only to check that it is enough.
-  std::vector<int> depth;
+  std::vector<int> depth = {};
   /// pipedream only: every stage uses the version that stage 0 used. Between
   /// stages of unlike rounds it is the newest that holds no microbatch which
   /// stage 0's does not, or the newest there if that one is not made yet.
   bool vertical_sync = false;
   /// By virtual stage, for auto; empty: balanced_costs(shape).
-  std::vector<stage_cost> costs;
+  std::vector<stage_cost> costs = {};
 };
 
 /// Every name above, in that order.

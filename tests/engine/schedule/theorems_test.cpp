@@ -1,9 +1,8 @@
 /// The theorems of docs/semantics.md on timetables: 1, what every one of them
 /// is; 2, how long the papers say they take.
 
-#include "tests/engine/schedule/every_shape.hpp"
-
 #include "engine/schedule/validate.hpp"
+#include "tests/engine/schedule/every_shape.hpp"
 
 #include <string>
 
@@ -84,7 +83,7 @@ TEST_CASE("every small timetable is complete, ordered, free of deadlock, "
           "[schedule][theorem]") {
   std::int64_t all = 0;
   for (const auto& name : schedule_names()) {
-    const auto counts = sweep({.name = name, .shape = {}});
+    const auto counts = sweep({.name = name});
     INFO(name << ": " << counts.sound << " sound, " << counts.refused
               << " refused");
     if (name == "interleaved")
@@ -93,8 +92,7 @@ TEST_CASE("every small timetable is complete, ordered, free of deadlock, "
       CHECK(counts.sound == (has_rounds(name) ? with_rounds : without_rounds));
     all += counts.sound;
   }
-  const auto synced
-    = sweep({.name = "pipedream", .shape = {}, .vertical_sync = true});
+  const auto synced = sweep({.name = "pipedream", .vertical_sync = true});
   CHECK(synced.sound == without_rounds);
   all += synced.sound;
   CHECK(all >= 16'000);

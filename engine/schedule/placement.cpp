@@ -46,9 +46,10 @@ result<void> check(const pipeline_shape& shape) {
     std::all_of(replicas.begin(), replicas.end(),
                 [&](int each) { return each == replicas[0]; });
   if (shape.chunks > 1 && !is_even)
-    return error{errc::bad_value, "shape " + to_string(shape)
-                                    + ": stages of several chunks need the "
-                                      "same number of replicas"};
+    return error{errc::bad_value,
+                 "shape " + to_string(shape)
+                   + ": wanted as many replicas at each stage, since a "
+                     "worker has several chunks"};
   return {};
 }
 

@@ -79,10 +79,11 @@ TEST_CASE("a timetable that is not whole is refused", "[schedule][timetable]") {
   CHECK(refusal_of("schedule x\nreplicas 1 2\nmicrobatches 3\nrounds 1 2\n"
                    "depth 1 1\n")
         == "stage 1: 3 microbatches fill no whole rounds of 2");
-  CHECK(refusal_of("schedule x\nreplicas 1 2\nchunks 2\nmicrobatches 2\n"
-                   "rounds 1 2\ndepth 1 1\n")
-        == "shape 1-2 of 2 chunks: stages of several chunks need the same "
-           "number of replicas");
+  CHECK(
+    refusal_of("schedule x\nreplicas 1 2\nchunks 2\nmicrobatches 2\n"
+               "rounds 1 2\ndepth 1 1\n")
+    == "shape 1-2 of 2 chunks: wanted as many replicas at each stage, since "
+       "a worker has several chunks");
 }
 
 TEST_CASE("microbatches go round the replicas of a stage",

@@ -21,6 +21,8 @@ public:
   [[nodiscard]] std::byte* data() const { return memory_.get(); }
   [[nodiscard]] std::int64_t bytes() const { return bytes_; }
   explicit operator bool() const { return memory_ != nullptr; }
+  /// True if another handle to the same memory is alive.
+  [[nodiscard]] bool is_shared() const { return memory_.use_count() > 1; }
 
 private:
   friend class pool;

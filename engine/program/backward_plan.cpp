@@ -43,7 +43,8 @@ private:
   }
 
   int add_gradient(int value, bool is_external) {
-    plan_.gradients.push_back({plan_.values[at(value)].type, is_external, 0});
+    plan_.gradients.push_back(
+      {plan_.values[at(value)].type, is_external, false, 0});
     return static_cast<int>(plan_.gradients.size()) - 1;
   }
 

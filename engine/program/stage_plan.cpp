@@ -75,7 +75,9 @@ private:
   result<void> add_node(int i) {
     const auto& source = net_.net.nodes[at(i)];
     const bool is_source = net_.ops[at(i)]->is_source();
-    plan_.values.push_back({value_type(i), is_source, 0});
+    const bool is_handed_on =
+      !is_loss(i) && std::ranges::find(plan_.outputs, i) != plan_.outputs.end();
+    plan_.values.push_back({value_type(i), is_source, is_handed_on, 0});
     planned_node made;
     made.name = source.name;
     made.inputs = source.inputs;
@@ -191,7 +193,7 @@ private:
     std::vector<int> room_of(plan_.values.size(), -1);
     for (int i = 0; i < time_.nodes; ++i) {
       auto& value = plan_.values[at(i)];
-      if (value.is_external)
+      if (value.is_external || value.is_handed_on)
         continue;
       const int shared = room_to_overwrite(i, room_of);
       room_of[at(i)] =
@@ -211,7 +213,7 @@ private:
     const int input = own.inputs[0];
     const auto& from = plan_.values[at(input)];
     const bool is_free =
-      !from.is_external && last_read(input) == i
+      !from.is_external && !from.is_handed_on && last_read(input) == i
       && from.type.bytes() == plan_.values[at(i)].type.bytes();
     return is_free ? room_of[at(input)] : -1;
   }
@@ -222,10 +224,13 @@ private:
   }
 
   void place_gradients() {
+    for (const auto& each : plan_.nodes)
+      if (each.run == nullptr && each.output_grad >= 0)
+        plan_.gradients[at(each.output_grad)].is_handed_on = true;
     const auto spans = gradient_spans();
     std::vector<int> room_of(plan_.gradients.size(), -1);
     for (std::size_t g = 0; g < plan_.gradients.size(); ++g) {
-      if (plan_.gradients[g].is_external)
+      if (plan_.gradients[g].is_external || plan_.gradients[g].is_handed_on)
         continue;
       room_of[g] = add_room(plan_.gradients[g].type.bytes(), spans[g].first,
                             spans[g].last);
@@ -321,7 +326,18 @@ std::vector<memory_item> stage_plan::memory(int versions, int moments) const {
   items.push_back({"activations", arena_bytes * options.in_flight,
                    times(options.in_flight, "in flight", arena_bytes)});
   items.push_back({"scratch", scratch_bytes, "shared by all kernels"});
+  if (const auto bytes = handed_on_bytes(); bytes > 0)
+    items.push_back({"handoffs", bytes * options.handoff_buffers,
+                     times(options.handoff_buffers, "to other stages", bytes)});
   return items;
+}
+
+std::int64_t stage_plan::handed_on_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto* part : {&values, &gradients})
+    for (const auto& each : *part)
+      bytes += each.is_handed_on ? each.type.bytes() : 0;
+  return bytes;
 }
 
 result<stage_plan> plan_stage(const typed_graph& net, const registry& ops,

@@ -7,6 +7,8 @@
 /// Values, gradients and workspaces of one microbatch lie in one arena by
 /// their lifetimes over these steps; so a gradient takes the place of a stash
 /// that is already dead. Each microbatch in flight has an arena of its own.
+/// What goes to another stage does not lie there: it has counted buffers, so
+/// that the stage may go on while the other still reads.
 
 #pragma once
 
@@ -26,6 +28,9 @@ struct plan_options {
   bool is_training = true;      ///< false: forward only
   bool splits_backward = false; ///< weight halves run apart from input halves
   std::uint64_t seed = 0;
+  /// Buffers for each value and gradient that goes to another stage. One more
+  /// is taken whenever all are still held by others.
+  int handoff_buffers = 1;
 };
 
 /// A parameter, and where it lies in the stage's flat arrays.
@@ -43,8 +48,9 @@ struct stored_parameter {
 /// Memory of one microbatch: a value, a gradient or a workspace.
 struct placed_tensor {
   tensor_type type;
-  bool is_external = false; ///< comes as a handle, with each call
-  std::int64_t offset = 0;  ///< in the microbatch's arena
+  bool is_external = false;  ///< comes as a handle, with each call
+  bool is_handed_on = false; ///< goes to another stage as a handle
+  std::int64_t offset = 0;   ///< in the microbatch's arena
 };
 
 /// After a backward, adds one gradient to another: several took one value.
@@ -90,6 +96,9 @@ struct stage_plan {
   bool has_bf16_weights = false; ///< kernels read a rounded copy
   std::int64_t arena_bytes = 0;  ///< of one microbatch in flight
   std::int64_t scratch_bytes = 0;
+
+  /// What one microbatch hands on to other stages.
+  [[nodiscard]] std::int64_t handed_on_bytes() const;
 
   /// The memory of a stage with so many weight versions and optimizer moments.
   [[nodiscard]] std::vector<memory_item> memory(int versions,

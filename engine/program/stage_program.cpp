@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <stdexcept>
+#include <utility>
 
 namespace pd {
 
@@ -40,7 +42,9 @@ struct stage_program::slot {
   std::vector<operand> values;
   std::vector<operand> grads;
   std::vector<prepared_node> nodes;
-  std::vector<tensor> held; ///< from outside, until the microbatch is over
+  /// From outside and to outside, values then gradients, until the work of the
+  /// microbatch is done.
+  std::vector<tensor> held;
   weight_version* version = nullptr;
   event done; ///< after the work of the last microbatch
 };
@@ -64,6 +68,17 @@ result<void> stage_program::allocate(device& on, int weight_versions) {
   work_ = on.make_stream();
   PD_TRY(weights_, weight_store::make(plan_, weight_versions, on));
   PD_TRY(scratch_, on.memory().allocate(plan_.scratch_bytes));
+  on_ = &on;
+  input_grads_.resize(plan_.gradients.size());
+  for (const auto* part : {&plan_.values, &plan_.gradients})
+    for (const auto& each : *part) {
+      auto& buffers = handoffs_.emplace_back();
+      for (int i = 0; each.is_handed_on && i < plan_.options.handoff_buffers;
+           ++i) {
+        PD_TRY(auto made, on.memory().allocate(each.type.bytes()));
+        buffers.push_back(std::move(made));
+      }
+    }
   for (int i = 0; i < plan_.options.in_flight; ++i) {
     PD_TRY(auto each, make_slot(on));
     slots_.push_back(std::move(each));
@@ -76,8 +91,9 @@ stage_program::make_slot(device& on) {
   auto made = std::make_unique<slot>();
   PD_TRY(made->arena, on.memory().allocate(plan_.arena_bytes));
   const auto place = [&](const placed_tensor& each) {
-    return each.is_external ? operand{}
-                            : operand{made->arena.data() + each.offset};
+    return each.is_external || each.is_handed_on
+             ? operand{}
+             : operand{made->arena.data() + each.offset};
   };
   std::ranges::transform(plan_.values, std::back_inserter(made->values), place);
   std::ranges::transform(plan_.gradients, std::back_inserter(made->grads),
@@ -131,7 +147,47 @@ stage_program::slot& stage_program::slot_of(std::int64_t microbatch) {
 stage_program::slot& stage_program::free_slot() {
   auto& found = slot_of(-1);
   found.done.block();
+  let_go(found);
   return found;
+}
+
+void stage_program::let_go(slot& in) {
+  std::ranges::fill(in.held, tensor{});
+}
+
+// -- what goes to other stages -----------------------------------------------
+
+/// A buffer that nobody holds. which: of handoffs_.
+tensor stage_program::hand_on(std::size_t which, const tensor_type& type) {
+  auto& buffers = handoffs_[which];
+  const auto is_free = [](const buffer& each) { return !each.is_shared(); };
+  if (const auto found = std::ranges::find_if(buffers, is_free);
+      found != buffers.end())
+    return {*found, 0, type, {}};
+  auto made = on_->memory().allocate(type.bytes());
+  if (!made)
+    throw std::runtime_error{made.failure().message};
+  extra_handoff_bytes_ += type.bytes();
+  buffers.push_back(*made);
+  return {std::move(*made), 0, type, {}};
+}
+
+void stage_program::bind_handed_on_values(slot& in) {
+  for (std::size_t i = 0; i < plan_.values.size(); ++i)
+    if (plan_.values[i].is_handed_on) {
+      in.held[i] = hand_on(i, plan_.values[i].type);
+      in.values[i] = operand{in.held[i].bytes()};
+    }
+}
+
+void stage_program::bind_handed_on_grads(slot& in) {
+  const auto first = plan_.values.size();
+  for (std::size_t g = 0; g < plan_.gradients.size(); ++g)
+    if (plan_.gradients[g].is_handed_on) {
+      in.held[first + g] = hand_on(first + g, plan_.gradients[g].type);
+      in.grads[g] = operand{in.held[first + g].bytes()};
+      input_grads_[g] = in.held[first + g];
+    }
 }
 
 void stage_program::bind_parameters(slot& in) {
@@ -229,13 +285,16 @@ void stage_program::queue_backward_weight(slot& in, std::size_t i,
 }
 
 void stage_program::forward(std::int64_t microbatch,
-                            std::span<const tensor> inputs, run_mode mode) {
+                            std::span<const tensor> inputs, run_mode mode,
+                            std::int64_t version) {
   auto& in = free_slot();
   in.microbatch = microbatch;
-  in.version = &weights_->newest();
+  in.version = version == newest_version ? &weights_->newest()
+                                         : &weights_->version(version);
   ++in.version->pins;
   bind_parameters(in);
   bind_inputs(in, inputs);
+  bind_handed_on_values(in);
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i)
     queue_forward(in, i, mode);
 }
@@ -245,6 +304,7 @@ void stage_program::backward(std::int64_t microbatch, bool accumulate,
   PD_ASSERT(!plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
   bind_output_grads(in, output_grads);
+  bind_handed_on_grads(in);
   for (std::size_t i = plan_.nodes.size(); i-- > 0;)
     if (plan_.nodes[i].has_backward) {
       queue_backward_input(in, i);
@@ -258,6 +318,7 @@ void stage_program::backward_input(std::int64_t microbatch,
   PD_ASSERT(plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
   bind_output_grads(in, output_grads);
+  bind_handed_on_grads(in);
   for (std::size_t i = plan_.nodes.size(); i-- > 0;)
     if (plan_.nodes[i].has_backward)
       queue_backward_input(in, i);
@@ -280,6 +341,8 @@ void stage_program::end(slot& in) {
   in.done = work_->record();
   in.microbatch = -1;
   --in.version->pins;
+  if (in.done.is_done())
+    let_go(in);
 }
 
 // -- what the caller reads ---------------------------------------------------
@@ -287,15 +350,20 @@ void stage_program::end(slot& in) {
 tensor stage_program::output(std::int64_t microbatch, int index) {
   auto& in = slot_of(microbatch);
   const auto& placed = plan_.values[at(plan_.outputs[at(index)])];
-  return {in.arena, placed.offset, placed.type, work_->record()};
+  if (!placed.is_handed_on)
+    return {in.arena, placed.offset, placed.type, work_->record()};
+  auto made = in.held[at(plan_.outputs[at(index)])];
+  made.ready = work_->record();
+  return made;
 }
 
-tensor stage_program::input_grad(std::int64_t microbatch, int node) {
-  auto& in = slot_of(microbatch);
+tensor stage_program::take_input_grad(int node) {
   const int g = plan_.nodes[at(node)].output_grad;
   PD_ASSERT(g >= 0);
-  const auto& placed = plan_.gradients[at(g)];
-  return {in.arena, placed.offset, placed.type, work_->record()};
+  auto taken = std::exchange(input_grads_[at(g)], {});
+  PD_ASSERT(static_cast<bool>(taken.memory));
+  taken.ready = work_->record();
+  return taken;
 }
 
 std::vector<float> stage_program::unpacked(const stored_parameter& which,

@@ -20,6 +20,8 @@ namespace pd {
 
 enum class run_mode { training, evaluation };
 
+inline constexpr std::int64_t newest_version = -1;
+
 class stage_program {
 public:
   /// Allocates all that `plan` asks for, and sets the weights to their initial
@@ -29,12 +31,12 @@ public:
 
   ~stage_program();
 
-  /// Runs the stage forward with the newest weights. `inputs` are the values
-  /// from outside in the order of the graph; their handles are kept until the
-  /// microbatch is over.
-  /// @pre a slot is free, and the types are the plan's
+  /// Runs the stage forward with a version of the weights. `inputs` are the
+  /// values from outside in the order of the graph; their handles are kept
+  /// until the microbatch is over.
+  /// @pre a slot is free, the version is kept, and the types are the plan's
   void forward(std::int64_t microbatch, std::span<const tensor> inputs,
-               run_mode mode);
+               run_mode mode, std::int64_t version = newest_version);
 
   /// Backward of inputs and parameters, with the weights that forward used;
   /// ends the microbatch. `output_grads`: for each output that is no loss.
@@ -52,11 +54,19 @@ public:
   /// Ends a microbatch that gets no backward: an evaluation.
   void release(std::int64_t microbatch);
 
-  /// plan().outputs[index] of a microbatch that is not yet over.
+  /// plan().outputs[index] of a microbatch that is not yet over. Its memory is
+  /// the caller's as long as it holds it, but for a loss.
   [[nodiscard]] tensor output(std::int64_t microbatch, int index = 0);
 
-  /// The gradient by the stage's input node `node`. @pre backward_input ran
-  [[nodiscard]] tensor input_grad(std::int64_t microbatch, int node);
+  /// The gradient by the stage's input node `node`, of the last backward or
+  /// backward_input. Its memory is the caller's as long as it holds it.
+  /// @pre nobody took it before
+  [[nodiscard]] tensor take_input_grad(int node);
+
+  /// Bytes of the buffers that were taken beyond the plan's.
+  [[nodiscard]] std::int64_t extra_handoff_bytes() const {
+    return extra_handoff_bytes_;
+  }
 
   /// One parameter or statistic in PyTorch's layout; blocks for the stream.
   /// Counters come as the nearest float.
@@ -83,6 +93,10 @@ private:
   void bind_parameters(slot& in);
   void bind_inputs(slot& in, std::span<const tensor> inputs);
   void bind_output_grads(slot& in, std::span<const tensor> grads);
+  void bind_handed_on_values(slot& in);
+  void bind_handed_on_grads(slot& in);
+  [[nodiscard]] tensor hand_on(std::size_t which, const tensor_type& type);
+  static void let_go(slot& in);
   void queue_forward(slot& in, std::size_t node, run_mode mode);
   void queue_backward_input(slot& in, std::size_t node);
   void queue_backward_weight(slot& in, std::size_t node, bool accumulate);
@@ -95,6 +109,11 @@ private:
   std::unique_ptr<stream> work_;
   buffer scratch_;
   std::vector<std::unique_ptr<slot>> slots_;
+  /// For each value, then for each gradient: the buffers it is handed on in.
+  std::vector<std::vector<buffer>> handoffs_;
+  std::vector<tensor> input_grads_; ///< by gradient, of the last backward
+  device* on_ = nullptr;
+  std::int64_t extra_handoff_bytes_ = 0;
 };
 
 } // namespace pd

@@ -110,19 +110,21 @@ struct linear_products {
 
 // -- the bias ----------------------------------------------------------------
 
-/// db[o] = the sum over samples of dy[n, o], in the order of the samples.
+/// db[o] = the sum over samples of dy[n, o], in the order of the samples; or
+/// that sum, once it is whole, added to db[o]: so two replicas' sums come to
+/// the same bits.
 template <class T>
 void sum_samples(const T* dy, float* db, const linear_problem& of, bool adds) {
-  const auto outputs = of.outputs;
-#pragma omp parallel for simd schedule(static)
-  for (std::int64_t o = 0; o < outputs; ++o)
-    db[o] =
-      adds ? db[o] + static_cast<float>(dy[o]) : static_cast<float>(dy[o]);
-  for (std::int64_t n = 1; n < of.samples; ++n) {
-    const T* row = dy + n * outputs;
-#pragma omp parallel for simd schedule(static)
-    for (std::int64_t o = 0; o < outputs; ++o)
-      db[o] += static_cast<float>(row[o]);
+  constexpr std::int64_t at_once = 64;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < of.outputs; first += at_once) {
+    const auto end = std::min(first + at_once, of.outputs);
+    float sum[at_once] = {};
+    for (std::int64_t n = 0; n < of.samples; ++n)
+      for (auto o = first; o < end; ++o)
+        sum[o - first] += static_cast<float>(dy[n * of.outputs + o]);
+    for (auto o = first; o < end; ++o)
+      db[o] = adds ? db[o] + sum[o - first] : sum[o - first];
   }
 }
 

@@ -1,12 +1,12 @@
 #include "engine/program/stage_program.hpp"
 
 #include "engine/device/cpu_device.hpp"
-#include "engine/graph/builder.hpp"
 #include "engine/graph/fuse.hpp"
 #include "engine/program/optimizer.hpp"
-#include "ops/register.hpp"
 #include "tests/support/allocation_counter.hpp"
 #include "tests/support/late_device.hpp"
+#include "tests/support/op_harness.hpp"
+#include "tests/support/small_pipeline.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,40 +17,8 @@ using namespace pd;
 
 namespace {
 
-constexpr std::int64_t samples = 4;
+constexpr std::int64_t samples = small_samples;
 constexpr std::int64_t classes = 10;
-
-const registry& all_ops() {
-  static const registry ops = [] {
-    registry made;
-    register_ops(made);
-    return made;
-  }();
-  return ops;
-}
-
-/// A residual network in small: every kind of join and fusion is there.
-graph small_network() {
-  graph_builder net{"small"};
-  auto x = net.input({3, 12, 12});
-  x = net.conv2d("conv1", x, {.out_channels = 20, .kernel = 3, .padding = 1});
-  x = net.relu("relu1", net.batch_norm("bn1", x));
-  x = net.max_pool("pool1", x, {.kernel = 3, .stride = 2, .padding = 1});
-  const auto shortcut =
-    net.batch_norm("down.bn", net.conv2d("down.conv", x, {.out_channels = 24}));
-  auto y = net.conv2d("conv2", x, {.out_channels = 24});
-  y = net.relu("relu2", net.batch_norm("bn2", y));
-  y = net.conv2d("conv3", y, {.out_channels = 24, .kernel = 3, .padding = 1});
-  x = net.relu("relu3", net.sum("sum3", net.batch_norm("bn3", y), shortcut));
-  y = net.conv2d("conv4", x, {.out_channels = 24, .kernel = 3, .padding = 1});
-  x = net.relu("relu4", net.sum("sum4", net.batch_norm("bn4", y), x));
-  x = net.dropout("drop", net.flatten("flat", net.global_avg_pool("pool2", x)),
-                  0.25);
-  net.loss(net.linear("fc", x, classes));
-  auto made = net.finish();
-  REQUIRE(made);
-  return *made;
-}
 
 /// The same without what draws on the whole batch or on the microbatch's
 /// number, so that microbatches can be compared.

@@ -1,0 +1,150 @@
+#include "engine/program/oracle.hpp"
+
+#include "engine/program/replica_sum.hpp"
+
+#include <algorithm>
+
+namespace pd {
+
+namespace {
+
+std::size_t at(std::int64_t index) {
+  return static_cast<std::size_t>(index);
+}
+
+} // namespace
+
+/// A row, whose results go straight to the other rows.
+class oracle::worker final : public outbox {
+public:
+  worker(oracle& of, int index, std::vector<row_runner::chunk_parts> chunks,
+         topology links)
+    : parts{chunks},
+      runner{std::move(chunks), std::move(links), index, *this},
+      of_{of},
+      index_{index} {}
+
+  void activation(int from, int to, std::int64_t microbatch,
+                  std::vector<tensor> values) override {
+    receiver(to, microbatch)
+      .activation_arrived(from, to, microbatch, std::move(values));
+  }
+  void gradient(int from, int to, std::int64_t microbatch,
+                std::vector<tensor> values) override {
+    receiver(to, microbatch)
+      .gradient_arrived(from, to, microbatch, std::move(values));
+  }
+  void round_done(int chunk, std::int64_t round) override {
+    of_.reduce(placement{of_.all_->shape}.stage_of(index_), chunk, round);
+  }
+  void loss(const loss_figures& figures) override {
+    of_.calls_.on_loss(figures);
+  }
+  void updated(int chunk, std::int64_t version, double lr) override {
+    if (chunk + 1 == of_.all_->shape.chunks && of_.failure_)
+      of_.failure_ = of_.calls_.on_update(index_, version, lr);
+  }
+  void batch_released(std::int64_t) override {}
+
+  std::vector<row_runner::chunk_parts> parts;
+  row_runner runner;
+
+private:
+  [[nodiscard]] row_runner& receiver(int to, std::int64_t microbatch) const {
+    const placement where{of_.all_->shape};
+    return of_
+      .workers_[at(where.worker_of(where.stage_of_virtual(to), microbatch))]
+      ->runner;
+  }
+
+  oracle& of_;
+  int index_;
+};
+
+oracle::oracle(std::vector<std::vector<row_runner::chunk_parts>> workers,
+               topology links) {
+  for (auto& each : workers)
+    workers_.push_back(std::make_unique<worker>(
+      *this, static_cast<int>(workers_.size()), std::move(each), links));
+}
+
+oracle::~oracle() = default;
+
+result<void> oracle::run(std::shared_ptr<const timetable> all,
+                         std::int64_t first_microbatch, oracle_calls calls) {
+  all_ = std::move(all);
+  calls_ = std::move(calls);
+  failure_ = {};
+  for (auto& each : workers_)
+    each->runner.start(all_, first_microbatch);
+  while (!is_over()) {
+    bool has_run = false;
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      PD_TRY(const bool did, step(w));
+      has_run |= did;
+    }
+    if (!has_run)
+      return error{errc::failed, "no row can go on: " + waits()};
+  }
+  return {};
+}
+
+result<bool> oracle::step(std::size_t index) {
+  auto& runner = workers_[index]->runner;
+  if (runner.lacks_only_batch())
+    PD_CHECK(load_for(index));
+  const bool did = runner.step();
+  if (!failure_)
+    return failure_.failure();
+  return did;
+}
+
+/// A batch goes to every worker that reads it when the first of them asks.
+result<void> oracle::load_for(std::size_t index) {
+  const auto microbatch = workers_[index]->runner.next().index;
+  PD_TRY(const auto batch, calls_.load(microbatch));
+  const placement where{all_->shape};
+  for (int w = 0; w < where.workers(); ++w)
+    if (where.worker_of(where.stage_of(w), microbatch) == w
+        && workers_[at(w)]->runner.reads_batches())
+      workers_[at(w)]->runner.batch_arrived(batch);
+  return {};
+}
+
+/// Once the last replica is done.
+void oracle::reduce(int stage, int chunk, std::int64_t round) {
+  const placement where{all_->shape};
+  const auto virtual_stage = where.virtual_stage(stage, chunk);
+  if (++done_[{virtual_stage, round}] < where.replicas(stage))
+    return;
+  done_.erase({virtual_stage, round});
+  std::vector<float*> grads;
+  for (int r = 0; r < where.replicas(stage); ++r) {
+    auto& program =
+      *workers_[at(where.worker_at(stage, r))]->parts[at(chunk)].program;
+    program.work().synchronize();
+    grads.push_back(program.weights().gradients());
+  }
+  const auto elems = workers_[at(where.worker_at(stage, 0))]
+                       ->parts[at(chunk)]
+                       .program->weights()
+                       .trainable_elems();
+  sum_replicas(grads, 0, elems);
+  for (int r = 0; r < where.replicas(stage); ++r)
+    workers_[at(where.worker_at(stage, r))]->runner.round_reduced(chunk, round);
+}
+
+bool oracle::is_over() const {
+  return std::ranges::all_of(
+    workers_, [](const auto& each) { return each->runner.is_over(); });
+}
+
+std::string oracle::waits() const {
+  std::string text;
+  for (std::size_t w = 0; w < workers_.size(); ++w)
+    text += (w == 0 ? "worker " : "; worker ") + std::to_string(w) + ": "
+            + workers_[w]->runner.waits_for();
+  return text;
+}
+
+} // namespace pd

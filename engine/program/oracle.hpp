@@ -1,0 +1,57 @@
+/// Runs the rows of all workers on one thread, an action at a time: no actors,
+/// no network. What the actor runtime gives has to have its bits; and it is
+/// how a job of one stage runs without them.
+///
+/// Thread: its owner's.
+
+#pragma once
+
+#include "engine/program/row_runner.hpp"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace pd {
+
+/// What a run of a timetable tells, and asks for.
+struct oracle_calls {
+  /// The batch of a microbatch, counted from the epoch's start.
+  std::function<result<loaded_batch>(std::int64_t)> load;
+  std::function<void(const loss_figures&)> on_loss;
+  /// A stage made a version, with this learning rate; once for each replica.
+  /// An error ends the run.
+  std::function<result<void>(int worker, std::int64_t version, double lr)>
+    on_update;
+};
+
+class oracle {
+public:
+  /// By worker: its chunks. All of it outlives the oracle.
+  oracle(std::vector<std::vector<row_runner::chunk_parts>> workers,
+         topology links);
+  ~oracle();
+
+  /// Runs a timetable to its end.
+  /// Errors: of calls; failed if no row can go on, with all waits.
+  [[nodiscard]] result<void> run(std::shared_ptr<const timetable> all,
+                                 std::int64_t first_microbatch,
+                                 oracle_calls calls);
+
+private:
+  class worker;
+
+  [[nodiscard]] result<bool> step(std::size_t index);
+  [[nodiscard]] result<void> load_for(std::size_t index);
+  void reduce(int stage, int chunk, std::int64_t round);
+  [[nodiscard]] bool is_over() const;
+  [[nodiscard]] std::string waits() const;
+
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::shared_ptr<const timetable> all_;
+  oracle_calls calls_;
+  result<void> failure_;
+  std::map<std::pair<int, std::int64_t>, int> done_; ///< replicas, by round
+};
+
+} // namespace pd

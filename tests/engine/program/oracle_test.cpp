@@ -1,0 +1,153 @@
+/// Theorems 4, 5 and 6 of docs/semantics.md, on the oracle.
+
+#include "engine/program/oracle.hpp"
+
+#include "tests/support/late_device.hpp"
+#include "tests/support/small_pipeline.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace pd;
+
+namespace {
+
+pipeline_shape straight(int stages, int chunks = 1) {
+  return {std::vector<int>(static_cast<std::size_t>(stages), 1), chunks};
+}
+
+/// Cuts through a residual: sum3's shortcut skips over the second stage.
+const std::vector<std::string> three_cuts{"down.bn", "relu2", "relu4"};
+
+/// One worker that accumulates rounds of `round` microbatches.
+pipeline_run accumulated(std::int64_t round, std::int64_t microbatches,
+                         int epochs = 1) {
+  return small_pipeline{{.name = "gpipe",
+                         .shape = straight(1),
+                         .microbatches = microbatches,
+                         .round = round},
+                        {}}
+    .run(epochs);
+}
+
+double largest_difference(const named_weights& a, const named_weights& b) {
+  double most = 0;
+  for (const auto& [name, values] : a)
+    for (std::size_t i = 0; i < values.size(); ++i)
+      most = std::max(most, double{std::abs(values[i] - b.at(name)[i])});
+  return most;
+}
+
+} // namespace
+
+TEST_CASE("flushing schedules give the bits of one worker that accumulates",
+          "[program][oracle]") {
+  const auto wanted = accumulated(8, 16);
+  for (const auto* name : {"gpipe", "1f1b", "zero-bubble", "zero-bubble-2p"}) {
+    INFO(name);
+    small_pipeline cut{
+      {.name = name, .shape = straight(4), .microbatches = 16, .round = 8},
+      three_cuts};
+    CHECK(cut.run() == wanted);
+  }
+}
+
+TEST_CASE("interleaved gives the bits of one worker that accumulates",
+          "[program][oracle]") {
+  small_pipeline cut{{.name = "interleaved",
+                      .shape = straight(2, 2),
+                      .microbatches = 8,
+                      .round = 4},
+                     three_cuts};
+  CHECK(cut.run() == accumulated(4, 8));
+}
+
+TEST_CASE("model-parallel gives the bits of one worker", "[program][oracle]") {
+  small_pipeline cut{
+    {.name = "model-parallel", .shape = straight(4), .microbatches = 6},
+    three_cuts};
+  CHECK(cut.run(2) == accumulated(1, 6, 2));
+}
+
+TEST_CASE("a pipelined run on a late device gives the same bits",
+          "[program][oracle]") {
+  for (const auto* name : {"pipedream", "1f1b", "zero-bubble"}) {
+    INFO(name);
+    const schedule_options how{
+      .name = name, .shape = straight(4), .microbatches = 8, .round = 8};
+    small_pipeline at_once{how, three_cuts};
+    small_pipeline late{how, three_cuts, 0.25, [] {
+                          return std::make_unique<late_device>(
+                            device_options{.threads = 1}, 3, 20);
+                        }};
+    CHECK(late.run() == at_once.run());
+  }
+}
+
+TEST_CASE("two replicas give the bits of one worker's accumulation over two "
+          "microbatches, batch norm's statistics aside",
+          "[program][oracle]") {
+  small_pipeline replicated{
+    {.name = "pipedream", .shape = {{2}, 1}, .microbatches = 8}, {}};
+  auto got = replicated.run();
+  auto wanted = accumulated(2, 8);
+  for (auto* run : {&got, &wanted})
+    std::erase_if(run->weights, [](const auto& each) {
+      return each.first.find("running_") != std::string::npos
+             || each.first.ends_with("num_batches_tracked");
+    });
+  CHECK(got == wanted);
+}
+
+TEST_CASE("three replicas give one worker's accumulation within rounding",
+          "[program][oracle]") {
+  small_pipeline replicated{
+    {.name = "pipedream", .shape = {{3}, 1}, .microbatches = 9}, {}};
+  auto got = replicated.run();
+  auto wanted = accumulated(3, 9);
+  for (auto* run : {&got, &wanted})
+    std::erase_if(run->weights, [](const auto& each) {
+      return each.first.find("running_") != std::string::npos
+             || each.first.ends_with("num_batches_tracked");
+    });
+  CHECK(largest_difference(got.weights, wanted.weights) < 1e-5);
+}
+
+TEST_CASE("pipedream differs from training without a pipeline",
+          "[program][oracle]") {
+  small_pipeline cut{
+    {.name = "pipedream", .shape = straight(4), .microbatches = 8}, three_cuts};
+  CHECK(cut.run().losses != accumulated(1, 8).losses);
+}
+
+TEST_CASE("replications that deadlock PipeDream run to the end",
+          "[program][oracle]") {
+  for (const auto& replicas :
+       {std::vector<int>{1, 3, 1}, std::vector<int>{4, 3, 1}}) {
+    small_pipeline cut{
+      {.name = "pipedream", .shape = {replicas, 1}, .microbatches = 24},
+      {"down.bn", "relu3"}};
+    CHECK(cut.run(2).losses.size() == 48);
+  }
+}
+
+TEST_CASE("a row that can never go on says who waits for what",
+          "[program][oracle]") {
+  small_pipeline cut{
+    {.name = "gpipe", .shape = straight(2), .microbatches = 2, .round = 2},
+    {"relu2"}};
+  auto broken = *cut.all();
+  broken.depth = {1, 1}; // gpipe has both in flight
+  oracle runs{cut.parts(), cut.links()};
+  const auto done =
+    runs.run(std::make_shared<const timetable>(broken), 0,
+             {.load = [&](std::int64_t k) -> result<loaded_batch> {
+                return cut.batch(k);
+              },
+              .on_loss = [](const loss_figures&) {},
+              .on_update = [](int, std::int64_t, double) -> result<void> {
+                return {};
+              }});
+  REQUIRE(!done);
+  CHECK_THAT(done.failure().message,
+             Catch::StartsWith("no row can go on: worker 0: F1 waits for"));
+}

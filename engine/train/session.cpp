@@ -85,10 +85,10 @@ result<void> open_optimizer(session& to, const registry& ops) {
 
 } // namespace
 
-result<graph> build_graph(const job& from) {
+result<graph> build_graph(const job& from, const registry& ops) {
   PD_TRY(auto net, from.model.file.empty()
                      ? build_named(from)
-                     : load_graph(from.model.file, from.model.image));
+                     : load_graph(from.model.file, from.model.image, &ops));
   if (from.train.label_smoothing > 0)
     for (auto& each : net.nodes)
       if (each.op == "softmax_loss")
@@ -102,7 +102,7 @@ result<std::unique_ptr<device>> open_job_device(const job& from) {
 }
 
 result<stage_plan> plan_job(const job& from, const registry& ops, device& on) {
-  PD_TRY(auto net, build_graph(from));
+  PD_TRY(auto net, build_graph(from, ops));
   PD_TRY(const auto typed,
          infer(fuse(place_inputs(net)).net, ops, from.data.microbatch));
   PD_TRY(const auto precision, parse_dtype(from.run.precision));

@@ -13,7 +13,8 @@ namespace pd {
 
 /// The network of a job, loss included, as its file or its builder gives it.
 /// Errors: unknown_name, bad_value, bad_file.
-[[nodiscard]] result<graph> build_graph(const job& from);
+[[nodiscard]] result<graph> build_graph(const job& from,
+                                        const registry& ops);
 
 /// Opens the device of a job. Errors: not_supported.
 [[nodiscard]] result<std::unique_ptr<device>> open_job_device(const job& from);

@@ -58,7 +58,13 @@ private:
     if (!is_evaluating_)
       shown_.restart();
     is_evaluating_ = true;
-    shown_.update("test", far.samples_done, far.samples_total);
+    if (tenths_of(far) != tenths_)
+      shown_.update("test", far.samples_done, far.samples_total);
+    tenths_ = tenths_of(far);
+  }
+
+  static std::int64_t tenths_of(const train_progress& far) {
+    return 10 * far.samples_done / std::max<std::int64_t>(far.samples_total, 1);
   }
 
   result<void> add(const evaluation_metrics& at) {
@@ -70,6 +76,7 @@ private:
   run_directory& to_;
   progress& shown_;
   bool is_evaluating_ = false;
+  std::int64_t tenths_ = 0; ///< of the evaluation, as shown
 };
 
 nlohmann::ordered_json to_json(const train_summary& from,

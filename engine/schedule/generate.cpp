@@ -141,7 +141,7 @@ std::int64_t steady_microbatches(const family& how, const timetable& head) {
   if (how.flushes)
     return std::min(head.microbatches, least_epoch(head));
   const auto least = least_epoch(head);
-  const std::int64_t enough = 4 * placement{head.shape}.workers();
+  const auto enough = std::int64_t{4} * placement{head.shape}.workers();
   const auto rounds = std::max<std::int64_t>(3, (enough + least - 1) / least);
   return std::min(head.microbatches, rounds * least);
 }
@@ -199,6 +199,7 @@ result<void> check_costs(const schedule_options& options) {
 
 std::string depth_text(const std::vector<int>& depth) {
   std::vector<std::string> parts;
+  parts.reserve(depth.size());
   for (const int each : depth)
     parts.push_back(std::to_string(each));
   return join(parts, " ");

@@ -8,13 +8,9 @@ namespace pd {
 
 namespace {
 
-constexpr int workers_around = 2;
+constexpr std::size_t head_width = 14;
+constexpr std::size_t workers_around = 2;
 constexpr std::size_t columns_around = 5;
-
-/// What is shown: [first, last) in both directions.
-struct window {
-  std::size_t first_worker, last_worker, first_column, last_column;
-};
 
 /// Right aligned.
 std::string padded(const std::string& text, std::size_t width) {
@@ -32,53 +28,67 @@ std::vector<std::string> texts_of(const row& cells) {
   return made;
 }
 
-window window_of(const timetable& all, int worker, std::size_t column) {
-  const auto workers = static_cast<int>(all.rows.size());
-  window made{
-    static_cast<std::size_t>(std::max(0, worker - workers_around)),
-    static_cast<std::size_t>(std::min(workers, worker + workers_around + 1)),
-    column - std::min(column, columns_around), column + 1};
-  std::size_t longest = column + 1;
-  for (auto w = made.first_worker; w < made.last_worker; ++w)
-    longest = std::max(longest, all.rows[w].size());
-  made.last_column = std::min(longest, column + columns_around + 1);
-  return made;
-}
+/// The window of a timetable around a cell, as a table of texts.
+class cell_window {
+public:
+  cell_window(const timetable& all, std::size_t worker, std::size_t column)
+    : worker_{worker}, column_{column} {
+    first_worker_ = worker - std::min(worker, workers_around);
+    first_column_ = column - std::min(column, columns_around);
+    const auto last = std::min(all.rows.size(), worker + workers_around + 1);
+    auto columns = column + 1;
+    for (auto w = first_worker_; w < last; ++w) {
+      texts_.push_back(texts_of(all.rows[w]));
+      columns = std::max(columns, texts_.back().size());
+    }
+    columns = std::min(columns, column + columns_around + 1);
+    for (auto& each : texts_)
+      each.resize(columns);
+    measure(columns);
+  }
+
+  [[nodiscard]] std::string print() const {
+    std::string made =
+      line("", [](std::size_t c) { return std::to_string(c); });
+    for (std::size_t w = 0; w < texts_.size(); ++w) {
+      made += line("worker " + std::to_string(first_worker_ + w),
+                   [&](std::size_t c) { return texts_[w][c]; });
+      if (first_worker_ + w == worker_)
+        made += line("", [&](std::size_t c) {
+          return std::string(c == column_ ? widths_[c - first_column_] : 0,
+                             '^');
+        });
+    }
+    return made;
+  }
+
+private:
+  void measure(std::size_t columns) {
+    for (auto c = first_column_; c < columns; ++c) {
+      widths_.push_back(std::to_string(c).size());
+      for (const auto& each : texts_)
+        widths_.back() = std::max(widths_.back(), each[c].size());
+    }
+  }
+
+  template <class Text>
+  [[nodiscard]] std::string line(const std::string& head, Text&& text) const {
+    auto made = padded(head, head_width);
+    for (std::size_t i = 0; i < widths_.size(); ++i)
+      made += padded(text(first_column_ + i), widths_[i] + 2);
+    made.erase(made.find_last_not_of(' ') + 1);
+    return made + "\n";
+  }
+
+  std::size_t worker_, column_, first_worker_, first_column_;
+  std::vector<std::vector<std::string>> texts_; ///< by worker, all columns
+  std::vector<std::size_t> widths_;             ///< by column shown
+};
 
 } // namespace
 
 std::string grid_around(const timetable& all, int worker, std::size_t column) {
-  const auto shown = window_of(all, worker, column);
-  std::vector<std::vector<std::string>> texts;
-  std::vector<std::size_t> widths;
-  for (auto w = shown.first_worker; w < shown.last_worker; ++w)
-    texts.push_back(texts_of(all.rows[w]));
-  std::string head = padded("", 14);
-  std::string mark = head;
-  for (auto c = shown.first_column; c < shown.last_column; ++c) {
-    auto width = std::to_string(c).size();
-    for (auto& each : texts) {
-      each.resize(std::max(each.size(), c + 1));
-      width = std::max(width, each[c].size());
-    }
-    widths.push_back(width);
-    head += padded(std::to_string(c), width + 2);
-    const auto marked = c == column ? std::string(width, '^') : "";
-    if (c <= column)
-      mark += padded(marked, width + 2);
-  }
-  auto made = head + "\n";
-  for (auto w = shown.first_worker; w < shown.last_worker; ++w) {
-    made += padded("worker " + std::to_string(w), 14);
-    for (auto c = shown.first_column; c < shown.last_column; ++c)
-      made += padded(texts[w - shown.first_worker][c],
-                     widths[c - shown.first_column] + 2);
-    made.erase(made.find_last_not_of(' ') + 1);
-    made += "\n";
-    if (static_cast<int>(w) == worker)
-      made += mark + "\n";
-  }
-  return made;
+  return cell_window{all, static_cast<std::size_t>(worker), column}.print();
 }
 
 } // namespace pd

@@ -189,7 +189,7 @@ private:
       return to_string(cell) + " stands where its input half was done";
     const auto round = cell.index / round_;
     if (newest_.of(cell.chunk) < round)
-      return before(action{cell.chunk, cell.kind, cell.index}, round);
+      return before(cell, round);
     --in_flight_;
     ++backwards_[at(cell.chunk)];
     return check_once(cell, mark.has_backward);
@@ -287,6 +287,14 @@ result<void> check_row(const timetable& all, int worker, row_checker checker) {
   return {};
 }
 
+result<void> check_rows(const timetable& all, version_rule rule) {
+  std::vector<std::int64_t> used_first(at(all.microbatches));
+  const auto workers = static_cast<int>(all.rows.size());
+  for (int worker = 0; worker < workers; ++worker)
+    PD_CHECK(check_row(all, worker, {all, worker, rule, used_first}));
+  return {};
+}
+
 /// Before anything is made as large as the head says.
 result<void> check_sizes(const timetable& all) {
   const placement place{all.shape};
@@ -339,10 +347,7 @@ result<void> validate(const timetable& all, const topology& links) {
   PD_CHECK(check_head(all));
   PD_TRY(const auto rule, rule_of(all));
   PD_CHECK(check_sizes(all));
-  const placement place{all.shape};
-  std::vector<std::int64_t> used_first(at(all.microbatches));
-  for (int worker = 0; worker < place.workers(); ++worker)
-    PD_CHECK(check_row(all, worker, {all, worker, rule, used_first}));
+  PD_CHECK(check_rows(all, rule));
   PD_CHECK(check_promises(all, rule));
   return check_ends(all, links);
 }

@@ -57,9 +57,9 @@ TEST_CASE("a picture has a bar for every action and a legend of its kinds",
   const auto svg = draw_svg(all, run);
   CHECK(svg.substr(0, 5) == "<svg ");
   CHECK(svg.substr(svg.size() - 7) == "</svg>\n");
-  CHECK(count_of(svg, "<title>F") == 4 * 8);
-  CHECK(count_of(svg, "<title>I") == 4 * 8);
-  CHECK(count_of(svg, "<title>W") == 4 * 8);
+  CHECK(count_of(svg, "<title>F") == 32);
+  CHECK(count_of(svg, "<title>I") == 32);
+  CHECK(count_of(svg, "<title>W") == 32);
   CHECK(count_of(svg, "<title>U1") == 4);
   CHECK(svg.find(">input half</text>") != std::string::npos);
   CHECK(svg.find(">backward</text>") == std::string::npos);

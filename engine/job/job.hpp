@@ -54,7 +54,10 @@ struct optimizer_spec {
 struct schedule_spec {
   std::string name = "pipedream";
   std::int64_t microbatches = 1;
-  std::string depth = "auto";
+  std::vector<std::int64_t> depth; ///< by stage; empty: auto
+  std::int64_t chunks = 1;         ///< interleaved only
+  bool vertical_sync = false;      ///< pipedream only
+  std::string file;                ///< a timetable instead of all of that
 };
 
 /// One [[stage]].

@@ -105,23 +105,13 @@ public:
       return known.failure().within(at);
     said_["[" + from.name + "]"] = at;
     if (from.name == "stage")
-      PD_CHECK(add_stage(at));
+      to_.stages.emplace_back();
     for (const auto& each : from.entries)
       PD_CHECK(read_entry(from.name, each));
     return {};
   }
 
 private:
-  result<void> add_stage(const std::string& at) {
-    if (!to_.stages.empty())
-      return error{errc::not_supported,
-                   at
-                     + ": [[stage]]: more than one stage is not supported by "
-                       "this version; wanted at most one"};
-    to_.stages.emplace_back();
-    return {};
-  }
-
   result<void> read_entry(const std::string& section, const toml_entry& from) {
     const auto at = place_text(path_, from.line);
     const auto done = set(section, from.key, from.value, to_, folder_);

@@ -1,5 +1,6 @@
 #include "engine/data/dataset.hpp"
 #include "engine/job/job_keys.hpp"
+#include "engine/schedule/generate.hpp"
 
 namespace pd {
 
@@ -82,19 +83,20 @@ std::string unless_final(const job& j) {
   return unless_policy(j, "polynomial", "cosine");
 }
 
-/// One stage under these is what the trainer does; the others delay weights
-/// or cut the backward pass.
-std::string unless_simple(const job& j) {
-  const auto& name = j.schedule.name;
-  const bool is_simple =
-    name == "model-parallel" || name == "gpipe" || name == "1f1b";
-  return is_simple ? "" : refuse_always(j);
-}
-
 std::string unless_rounds(const job& j) {
   const auto& name = j.schedule.name;
-  return unless(name == "gpipe" || name == "1f1b", "gpipe or 1f1b",
-                "schedule.name", name);
+  return unless(name != "model-parallel" && name != "pipedream",
+                "a schedule with rounds", "schedule.name", name);
+}
+
+std::string unless_interleaved(const job& j) {
+  return unless(j.schedule.name == "interleaved", "interleaved",
+                "schedule.name", j.schedule.name);
+}
+
+std::string unless_pipedream(const job& j) {
+  return unless(j.schedule.name == "pipedream", "pipedream", "schedule.name",
+                j.schedule.name);
 }
 
 std::string unless_cpu(const job& j) {
@@ -360,18 +362,14 @@ void add_schedule_keys(std::vector<job_key>& to) {
   to.push_back({.section = "schedule",
                 .name = "name",
                 .place = PD_AT(schedule.name),
-                .meaning =
-                  "one stage: `pipedream` and `model-parallel` "
-                  "update after each microbatch, `gpipe` and `1f1b` after each "
-                  "round; no other is supported",
-                .choices = {"model-parallel", "gpipe", "1f1b", "pipedream",
-                            "pipedream-2bw", "interleaved", "zero-bubble",
-                            "zero-bubble-2p", "zero-bubble-v"},
-                .refuse = unless_simple});
+                .meaning = "in what order workers run what; "
+                           "`model-parallel` and `pipedream` update after one "
+                           "microbatch a replica, the others after a round",
+                .choices = schedule_names()});
   to.push_back({.section = "schedule",
                 .name = "microbatches",
                 .place = PD_AT(schedule.microbatches),
-                .meaning = "in a round: `gpipe`, `1f1b` only",
+                .meaning = "in a round; not of `model-parallel`, `pipedream`",
                 .unit = "microbatches",
                 .least = 1,
                 .most = 1e6,
@@ -379,16 +377,38 @@ void add_schedule_keys(std::vector<job_key>& to) {
   to.push_back({.section = "schedule",
                 .name = "depth",
                 .place = PD_AT(schedule.depth),
-                .meaning = "microbatches in flight",
-                .choices = {"auto"},
-                .refuse = refuse_always});
+                .meaning = "in flight on a worker, by stage; `auto`: what "
+                           "simulation finds best",
+                .unit = "microbatches",
+                .least = 1,
+                .most = 4096});
+  to.push_back({.section = "schedule",
+                .name = "chunks",
+                .place = PD_AT(schedule.chunks),
+                .meaning = "`interleaved` only: stages that a worker holds; "
+                           "[[stage]] number s runs on worker s mod workers",
+                .unit = "stages",
+                .least = 1,
+                .most = 64,
+                .refuse = unless_interleaved});
+  to.push_back({.section = "schedule",
+                .name = "vertical_sync",
+                .place = PD_AT(schedule.vertical_sync),
+                .meaning = "`pipedream` only: all stages use the version that "
+                           "the first one used",
+                .refuse = unless_pipedream});
+  to.push_back({.section = "schedule",
+                .name = "file",
+                .place = PD_AT(schedule.file),
+                .meaning = "a timetable to run instead; it is validated by the "
+                           "rules of the schedule that it names",
+                .is_path = true});
   to.push_back({.section = "stage",
                 .name = "until",
                 .place = [](job& j, std::size_t i) -> std::string& {
                   return j.stages.at(i).until;
                 },
-                .meaning = "last node or block of the stage; empty: the end",
-                .refuse = refuse_always});
+                .meaning = "last node or block of the stage; empty: the end"});
   to.push_back({.section = "stage",
                 .name = "replicas",
                 .place = [](job& j, std::size_t i) -> std::int64_t& {
@@ -397,8 +417,7 @@ void add_schedule_keys(std::vector<job_key>& to) {
                 .meaning = "copies of the stage, each on its own worker",
                 .unit = "workers",
                 .least = 1,
-                .most = 4096,
-                .refuse = refuse_always});
+                .most = 64});
 }
 
 void add_run_keys(std::vector<job_key>& to) {

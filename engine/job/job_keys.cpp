@@ -77,10 +77,29 @@ struct assigner {
           static_cast<int>(x[2])};
     return true;
   }
+
+  /// Numbers, or "auto" for none.
+  bool operator()(std::vector<std::int64_t>& to) const {
+    if (const auto* text = std::get_if<std::string>(&from)) {
+      to.clear();
+      return *text == "auto";
+    }
+    const auto* list = std::get_if<std::vector<std::int64_t>>(&from);
+    const auto fits = [this](std::int64_t x) {
+      return is_in_range(static_cast<double>(x));
+    };
+    if (list == nullptr || list->empty() || !std::ranges::all_of(*list, fits))
+      return false;
+    to = *list;
+    return true;
+  }
 };
 
 struct reader {
   toml_value operator()(const auto& x) const { return x; }
+  toml_value operator()(const std::vector<std::int64_t>& x) const {
+    return x.empty() ? toml_value{"auto"} : toml_value{x};
+  }
   toml_value operator()(const image_extents& x) const {
     return std::vector<std::int64_t>{x.height, x.width, x.channels};
   }
@@ -115,6 +134,9 @@ struct want_text {
     for (const auto& each : key.choices)
       quoted.push_back("\"" + each + "\"");
     return (quoted.size() == 1 ? "" : "one of ") + join(quoted);
+  }
+  std::string operator()(job_place<std::vector<std::int64_t>>) const {
+    return "\"auto\" or a list of whole numbers" + range();
   }
   std::string operator()(job_place<image_extents>) const {
     return "[height, width, channels] up to ["

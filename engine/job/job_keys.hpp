@@ -24,7 +24,8 @@ struct job_key {
   std::string section; ///< empty: before the first section
   std::string name;
   std::variant<job_place<bool>, job_place<std::int64_t>, job_place<double>,
-               job_place<std::string>, job_place<image_extents>>
+               job_place<std::string>, job_place<image_extents>,
+               job_place<std::vector<std::int64_t>>>
     place;
   std::string meaning; ///< one line, for the documentation
   std::string unit = {};

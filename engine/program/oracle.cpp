@@ -3,6 +3,7 @@
 #include "engine/program/replica_sum.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace pd {
 
@@ -75,6 +76,8 @@ result<void> oracle::run(std::shared_ptr<const timetable> all,
   all_ = std::move(all);
   calls_ = std::move(calls);
   failure_ = {};
+  begun_ = 0;
+  is_ending_ = false;
   for (auto& each : workers_)
     each->runner.start(all_, first_microbatch);
   while (!is_over()) {
@@ -93,7 +96,7 @@ result<bool> oracle::step(std::size_t index) {
   auto& runner = workers_[index]->runner;
   if (runner.lacks_only_batch())
     PD_CHECK(load_for(index));
-  const bool did = runner.step();
+  const bool did = runner.step() || (is_ending_ && is_over());
   if (!failure_)
     return failure_.failure();
   return did;
@@ -102,6 +105,11 @@ result<bool> oracle::step(std::size_t index) {
 /// A batch goes to every worker that reads it when the first of them asks.
 result<void> oracle::load_for(std::size_t index) {
   const auto microbatch = workers_[index]->runner.next().index;
+  if (!is_ending_ && calls_.is_stopping && calls_.is_stopping()) {
+    end_after_begun_rounds();
+    return {};
+  }
+  begun_ = std::max(begun_, microbatch + 1);
   PD_TRY(const auto batch, calls_.load(microbatch));
   const placement where{all_->shape};
   for (int w = 0; w < where.workers(); ++w)
@@ -109,6 +117,15 @@ result<void> oracle::load_for(std::size_t index) {
         && workers_[at(w)]->runner.reads_batches())
       workers_[at(w)]->runner.batch_arrived(batch);
   return {};
+}
+
+void oracle::end_after_begun_rounds() {
+  is_ending_ = true;
+  std::int64_t round = 1;
+  for (const auto each : all_->rounds)
+    round = std::lcm(round, each);
+  for (auto& each : workers_)
+    each->runner.end_at((begun_ + round - 1) / round * round);
 }
 
 /// Once the last replica is done.

@@ -23,6 +23,9 @@ struct oracle_calls {
   /// An error ends the run.
   std::function<result<void>(int worker, std::int64_t version, double lr)>
     on_update;
+  /// Asked before a batch is loaded; true ends the pass after the rounds that
+  /// have begun.
+  std::function<bool()> is_stopping = {};
 };
 
 class oracle {
@@ -43,6 +46,7 @@ private:
 
   [[nodiscard]] result<bool> step(std::size_t index);
   [[nodiscard]] result<void> load_for(std::size_t index);
+  void end_after_begun_rounds();
   void reduce(int stage, int chunk, std::int64_t round);
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] std::string waits() const;
@@ -51,6 +55,8 @@ private:
   std::shared_ptr<const timetable> all_;
   oracle_calls calls_;
   result<void> failure_;
+  std::int64_t begun_ = 0; ///< microbatches below it may have begun
+  bool is_ending_ = false;
   std::map<std::pair<int, std::int64_t>, int> done_; ///< replicas, by round
 };
 

@@ -75,6 +75,7 @@ void row_runner::start(std::shared_ptr<const timetable> all,
                        std::int64_t first_microbatch) {
   PD_ASSERT(is_over());
   first_microbatch_ = first_microbatch;
+  end_ = all->microbatches;
   all_ = std::move(all);
   next_ = 0;
   progress_ = std::make_unique<worker_progress>(*all_, links_, worker_);
@@ -89,6 +90,19 @@ void row_runner::start(std::shared_ptr<const timetable> all,
     each->left.assign(at(all_->microbatches / round + 1),
                       round / where.replicas(stage));
   }
+}
+
+bool row_runner::is_left_out(const action& what) const {
+  if (what.kind != act::update)
+    return what.index >= end_;
+  const int stage = placement{all_->shape}.stage_of(worker_);
+  return what.index * all_->rounds[at(stage)] > end_;
+}
+
+void row_runner::end_at(std::int64_t end) {
+  end_ = end;
+  while (!is_over() && is_left_out(next()))
+    ++next_;
 }
 
 bool row_runner::is_over() const {
@@ -187,9 +201,11 @@ bool row_runner::step() {
   if (progress_->lacks(what).what != want::nothing || lacks_batch(what)
       || lacks_reduction(what))
     return false;
-  ++next_;
   progress_->done(what);
   run(what);
+  do
+    ++next_;
+  while (!is_over() && is_left_out(next()));
   return true;
 }
 

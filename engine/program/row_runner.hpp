@@ -91,6 +91,10 @@ public:
   void start(std::shared_ptr<const timetable> all,
              std::int64_t first_microbatch);
 
+  /// Leaves out the microbatches from `end` on, and their updates: the pass
+  /// ends early. @pre none of them has run here; `end` fills whole rounds
+  void end_at(std::int64_t end);
+
   // -- facts ------------------------------------------------------------------
 
   void batch_arrived(loaded_batch batch);
@@ -121,6 +125,7 @@ private:
   struct chunk_state;
 
   [[nodiscard]] chunk_state& chunk_of(const action& what) const;
+  [[nodiscard]] bool is_left_out(const action& what) const;
   [[nodiscard]] bool lacks_batch(const action& what) const;
   [[nodiscard]] bool lacks_reduction(const action& what) const;
   void run(const action& what);
@@ -146,6 +151,7 @@ private:
   std::map<std::int64_t, loaded_batch> batches_;
   std::size_t next_ = 0;
   std::int64_t first_microbatch_ = 0;
+  std::int64_t end_ = 0; ///< microbatches of the pass
 };
 
 } // namespace pd

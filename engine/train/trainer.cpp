@@ -4,16 +4,10 @@
 #include "engine/base/text.hpp"
 
 #include <cmath>
-#include <cstring>
 
 namespace pd {
 
 namespace {
-
-result<tensor> allocate(const tensor_type& type, device& on) {
-  PD_TRY(auto memory, on.memory().allocate(type.bytes()));
-  return tensor{std::move(memory), 0, type, {}};
-}
 
 template <class T>
 double ratio(double part, T whole) {
@@ -27,82 +21,65 @@ std::string where(std::int64_t epoch, std::int64_t microbatch) {
 
 } // namespace
 
-result<trainer> trainer::make(const train_parts& parts,
-                              const trainer_options& options, device& on) {
-  trainer made{parts, options};
-  std::size_t next = 0;
-  for (const auto& each : parts.program.plan().values)
-    if (each.is_external) {
-      PD_ASSERT(next < made.inputs_.size());
-      PD_TRY(made.inputs_[next++], allocate(each.type, on));
-    }
-  PD_ASSERT_EQ(next, made.inputs_.size());
-  return made;
+void trainer::loss_sum::add(const loss_figures& of) {
+  loss += of.loss * static_cast<double>(of.samples);
+  correct += of.correct;
+  correct_top5 += of.correct_top5;
+  samples += of.samples;
+  ++microbatches;
 }
 
-result<sampler> trainer::order_of(const dataset& data, bool is_training) const {
-  return sampler::make(
-    {.samples = data.size(),
-     .microbatch = options_.microbatch,
-     .round = is_training ? options_.round : 1,
-     .max_microbatches = is_training ? options_.max_microbatches : 0,
-     .seed = options_.seed,
-     .shuffle = is_training && options_.shuffle,
-     .takes_all = !is_training});
+// -- training ----------------------------------------------------------------
+
+result<void> trainer::train_epoch(std::int64_t epoch,
+                                  const train_observer& observer,
+                                  const std::atomic<bool>& stop) {
+  epoch_ = {};
+  rounds_.clear();
+  rates_.clear();
+  next_round_ = 0;
+  const auto size = of_.training->rounds.back();
+  round_begin_us_ = now_us();
+  PD_CHECK(
+    on_.run({of_.training, epoch, epoch * of_.training->microbatches, true},
+            {.on_loss = [&](const loss_figures& of) -> result<void> {
+               rounds_[of.microbatch / size].add(of);
+               return report_rounds(epoch, observer);
+             },
+             .on_update = [&](std::int64_t version, double lr) -> result<void> {
+               rates_[version - 1] = lr;
+               return report_rounds(epoch, observer);
+             }},
+            stop));
+  summary_.loss = ratio(epoch_.loss, epoch_.samples);
+  summary_.accuracy = ratio(epoch_.correct, epoch_.samples);
+  return {};
 }
 
-/// Copies a batch to the device, once nobody reads the one before.
-void trainer::bring(const prefetched_batch& batch) {
-  auto& work = parts_.program.work();
-  work.synchronize();
-  work.run([this, &batch] {
-    std::memcpy(inputs_[0].bytes(), batch.images().data(),
-                batch.images().size_bytes());
-    std::memcpy(inputs_[1].bytes(), batch.labels().data(),
-                batch.labels().size_bytes());
-  });
-}
-
-/// Waits for a microbatch's loss and adds it up.
-void trainer::add_loss(loss_sum& sum, const tensor& loss,
-                       const prefetched_batch& batch) {
-  loss.ready.block();
-  const auto* values = loss.data<float>();
-  sum.loss += double{values[0]} * static_cast<double>(batch.samples());
-  sum.correct += double{values[1]};
-  sum.correct_top5 += double{values[2]};
-  sum.samples += batch.samples();
-}
-
-/// Returns false at the end of the data.
-result<bool> trainer::train_round(prefetch& data,
-                                  const train_observer& observer) {
-  loss_sum round;
-  prefetched_batch batch;
-  for (std::int64_t i = 0; i < options_.round; ++i) {
-    PD_TRY(auto next, data.next());
-    if (!next)
-      return false;
-    batch = std::move(next);
-    bring(batch);
-    parts_.program.forward(microbatches_, inputs_, run_mode::training);
-    const auto loss = parts_.program.output(microbatches_);
-    parts_.program.backward(microbatches_++, i > 0);
-    add_loss(round, loss, batch);
+/// Losses and updates may come in any order; rounds are told in theirs.
+result<void> trainer::report_rounds(std::int64_t epoch,
+                                    const train_observer& observer) {
+  const auto size = of_.training->rounds.back();
+  for (;;) {
+    const auto rate = rates_.find(next_round_);
+    const auto round = rounds_.find(next_round_);
+    if (rate == rates_.end() || round == rounds_.end()
+        || round->second.microbatches < size)
+      return {};
+    PD_CHECK(report_round(epoch, next_round_, rate->second, observer));
+    rates_.erase(rate);
+    rounds_.erase(round);
+    ++next_round_;
   }
-  const auto lr = parts_.updates->rate();
-  parts_.updates->step(1.0 / static_cast<double>(options_.round));
-  parts_.program.work().synchronize(); // the batch is given back
-  PD_CHECK(report_round(batch, round, lr, observer));
-  return true;
 }
 
-result<void> trainer::report_round(const prefetched_batch& last,
-                                   const loss_sum& round, double lr,
-                                   const train_observer& observer) {
+result<void> trainer::report_round(std::int64_t epoch, std::int64_t index,
+                                   double lr, const train_observer& observer) {
+  const auto& round = rounds_[index];
+  const auto last = (index + 1) * of_.training->rounds.back() - 1;
   const auto loss = ratio(round.loss, round.samples);
   if (!std::isfinite(loss))
-    return error{errc::failed, where(last.epoch(), last.microbatch())
+    return error{errc::failed, where(epoch, last)
                                  + ": the loss is not a number; a smaller "
                                    "optimizer.lr or train.clip_norm may help"};
   epoch_.loss += round.loss;
@@ -114,36 +91,33 @@ result<void> trainer::report_round(const prefetched_batch& last,
   summary_.seconds += seconds;
   round_begin_us_ = now_us();
   return observer.on_update(
-    {.epoch = last.epoch(),
-     .microbatch = last.microbatch(),
+    {.epoch = epoch,
+     .microbatch = last,
      .loss = loss,
      .accuracy = ratio(round.correct, round.samples),
      .lr = lr,
-     .samples_per_s = static_cast<double>(round.samples) / seconds,
+     .samples_per_s = ratio(static_cast<double>(round.samples), seconds),
      .time_s = seconds_since(begin_us_)},
     progress_);
 }
 
+// -- evaluation --------------------------------------------------------------
+
 result<void> trainer::evaluate(std::int64_t epoch,
                                const train_observer& observer,
                                const std::atomic<bool>& stop) {
-  PD_TRY(auto order, order_of(*parts_.evaluation, false));
-  const auto total = parts_.evaluation->size();
-  prefetch data{*parts_.evaluation, std::move(order), {}};
   loss_sum sum;
-  while (!stop) {
-    PD_TRY(auto batch, data.next());
-    if (!batch)
-      break;
-    bring(batch);
-    parts_.program.forward(microbatches_, inputs_, run_mode::evaluation);
-    add_loss(sum, parts_.program.output(microbatches_), batch);
-    parts_.program.release(microbatches_++);
-    parts_.program.work().synchronize();
-    observer.on_evaluating({sum.samples, total});
-  }
-  round_begin_us_ = now_us();
-  if (stop)
+  const auto total = of_.sizes.evaluation;
+  PD_CHECK(on_.run(
+    {of_.evaluation, 0, 0, false},
+    {.on_loss = [&](const loss_figures& of) -> result<void> {
+       sum.add(of);
+       observer.on_evaluating({sum.samples, total});
+       return {};
+     },
+     .on_update = [](std::int64_t, double) -> result<void> { return {}; }},
+    stop));
+  if (sum.samples < total) // it was stopped
     return {};
   summary_.has_evaluation = true;
   summary_.evaluation = {.epoch = epoch,
@@ -155,47 +129,30 @@ result<void> trainer::evaluate(std::int64_t epoch,
   return observer.on_evaluation(summary_.evaluation);
 }
 
-result<void> trainer::train_epoch(prefetch& data, std::int64_t epoch,
-                                  const train_observer& observer,
-                                  const std::atomic<bool>& stop) {
-  epoch_ = {};
-  const auto rounds = progress_.samples_total / options_.epochs
-                      / options_.microbatch / options_.round;
-  for (std::int64_t i = 0; i < rounds && !stop; ++i) {
-    PD_TRY(const bool is_there, train_round(data, observer));
-    PD_ASSERT(is_there);
-  }
-  summary_.loss = ratio(epoch_.loss, epoch_.samples);
-  summary_.accuracy = ratio(epoch_.correct, epoch_.samples);
-  const bool is_last = epoch + 1 == options_.epochs;
-  const bool is_due = options_.evaluate == evaluate_when::epoch
-                      || (options_.evaluate == evaluate_when::end && is_last);
-  if (is_due && !stop)
-    PD_CHECK(evaluate(epoch, observer, stop));
-  return {};
-}
+// -- the run -----------------------------------------------------------------
 
 result<train_summary> trainer::run(const train_observer& observer,
                                    const std::atomic<bool>& stop) {
-  begin_us_ = round_begin_us_ = now_us();
-  if (options_.epochs == 0)
+  begin_us_ = now_us();
+  const auto epochs = of_.what.train.epochs;
+  if (epochs == 0)
     PD_CHECK(evaluate(0, observer, stop));
   else {
-    PD_TRY(auto order, order_of(*parts_.training, true));
-    summary_.left_over = order.left_over();
-    progress_.samples_total =
-      options_.epochs * order.microbatches() * options_.microbatch;
-    prefetch data{
-      *parts_.training, std::move(order), {.epochs = options_.epochs}};
-    round_begin_us_ = now_us();
-    for (std::int64_t epoch = 0; epoch < options_.epochs && !stop; ++epoch)
-      PD_CHECK(train_epoch(data, epoch, observer, stop));
-    summary_.data_stall_s = static_cast<double>(data.stats().stall_us) * 1e-6;
+    const auto samples = of_.training->microbatches * of_.what.data.microbatch;
+    summary_.left_over = of_.sizes.training - samples;
+    progress_.samples_total = epochs * samples;
   }
+  const auto& when = of_.what.train.evaluate;
+  for (std::int64_t epoch = 0; epoch < epochs && !stop; ++epoch) {
+    PD_CHECK(train_epoch(epoch, observer, stop));
+    const bool is_due =
+      when == "epoch" || (when == "end" && epoch + 1 == epochs);
+    if (is_due && !stop)
+      PD_CHECK(evaluate(epoch, observer, stop));
+  }
+  summary_.data_stall_s = on_.data_stall_s();
   summary_.samples_per_s =
-    summary_.seconds > 0
-      ? static_cast<double>(summary_.samples) / summary_.seconds
-      : 0;
+    ratio(static_cast<double>(summary_.samples), summary_.seconds);
   summary_.was_interrupted = stop;
   return summary_;
 }

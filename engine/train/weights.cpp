@@ -14,13 +14,6 @@ bool is_counter(const stored_parameter& which) {
   return which.rule.type == dtype::i64;
 }
 
-std::vector<std::string> names_of(const std::vector<stored_parameter>& all) {
-  std::vector<std::string> names;
-  for (const auto& each : all)
-    names.push_back(each.name);
-  return names;
-}
-
 std::vector<std::string> names_of(const safetensors_file& file) {
   std::vector<std::string> names;
   for (const auto& each : file.tensors)
@@ -28,19 +21,18 @@ std::vector<std::string> names_of(const safetensors_file& file) {
   return names;
 }
 
-result<void> check_names(const std::vector<stored_parameter>& wanted,
+result<void> check_names(const std::vector<std::string>& wanted,
                          const safetensors_file& file) {
   for (const auto& each : wanted)
-    if (file.find(each.name) == nullptr)
-      return error{errc::unknown_name,
-                   "no tensor '" + each.name + "', which the model has"
-                     + did_you_mean(each.name, names_of(file))};
-  const auto known = names_of(wanted);
+    if (file.find(each) == nullptr)
+      return error{errc::unknown_name, "no tensor '" + each
+                                         + "', which the model has"
+                                         + did_you_mean(each, names_of(file))};
   for (const auto& each : file.tensors)
-    if (std::ranges::find(known, each.name) == known.end())
+    if (std::ranges::find(wanted, each.name) == wanted.end())
       return error{errc::unknown_name, "tensor '" + each.name
                                          + "' is not of the model"
-                                         + did_you_mean(each.name, known)};
+                                         + did_you_mean(each.name, wanted)};
   return {};
 }
 
@@ -58,9 +50,10 @@ result<std::vector<float>> values_of(const stored_parameter& which,
   return to_f32(from);
 }
 
-result<void> load(stage_program& to, const safetensors_file& file) {
+result<void> load(stage_program& to, const safetensors_file& file,
+                  const std::vector<std::string>& of_model) {
   const auto& parameters = to.plan().parameters;
-  PD_CHECK(check_names(parameters, file));
+  PD_CHECK(check_names(of_model, file));
   std::vector<std::vector<float>> values;
   for (const auto& each : parameters) {
     const auto& from = *file.find(each.name);
@@ -77,26 +70,50 @@ result<void> load(stage_program& to, const safetensors_file& file) {
 
 } // namespace
 
-result<void> save_weights(stage_program& from, const std::string& path) {
-  std::list<std::vector<float>> floats; // lists: the tensors are views
-  std::list<std::vector<std::int64_t>> counters;
+std::vector<named_tensor> weights_of(stage_program& from) {
+  std::vector<named_tensor> made;
+  for (const auto& each : from.plan().parameters)
+    made.push_back(
+      {each.name, each.rule.extents, is_counter(each), from.read(each)});
+  return made;
+}
+
+std::vector<std::string>
+weight_names(const std::vector<pipeline_stage>& stages) {
+  std::vector<std::string> names;
+  for (const auto& stage : stages)
+    for (std::size_t i = 0; i < stage.net.net.nodes.size(); ++i)
+      for (const auto& each : stage.net.parameters(static_cast<int>(i)))
+        names.push_back(each.suffix);
+  return names;
+}
+
+std::vector<std::string> weight_names(const stage_program& of) {
+  std::vector<std::string> names;
+  for (const auto& each : of.plan().parameters)
+    names.push_back(each.name);
+  return names;
+}
+
+result<void> save_weights(const std::vector<named_tensor>& from,
+                          const std::string& path) {
+  std::list<std::vector<std::int64_t>> counters; // a list: tensors are views
   std::vector<safetensor> tensors;
-  for (const auto& each : from.plan().parameters) {
-    auto values = from.read(each);
-    if (is_counter(each)) {
-      const auto& kept = counters.emplace_back(values.begin(), values.end());
-      tensors.push_back(make_safetensor(each.name, each.rule.extents, kept));
+  for (const auto& each : from)
+    if (each.is_counter) {
+      const auto& kept =
+        counters.emplace_back(each.values.begin(), each.values.end());
+      tensors.push_back(make_safetensor(each.name, each.extents, kept));
     } else {
-      const auto& kept = floats.emplace_back(std::move(values));
-      tensors.push_back(make_safetensor(each.name, each.rule.extents, kept));
+      tensors.push_back(make_safetensor(each.name, each.extents, each.values));
     }
-  }
   return write_safetensors(path, tensors, {{"format", "pt"}});
 }
 
-result<void> load_weights(stage_program& to, const std::string& path) {
+result<void> load_weights(stage_program& to, const std::string& path,
+                          const std::vector<std::string>& of_model) {
   PD_TRY(const auto file, read_safetensors(path));
-  if (auto loaded = load(to, file); !loaded)
+  if (auto loaded = load(to, file, of_model); !loaded)
     return loaded.failure().within(path);
   return {};
 }

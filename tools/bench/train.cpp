@@ -62,7 +62,8 @@ public:
                                  {.precision = precision, .seed = 1}));
     PD_TRY(made->program_, stage_program::make(std::move(plan), made->on_));
     if (!options.weights.empty())
-      PD_CHECK(load_weights(*made->program_, options.weights));
+      PD_CHECK(load_weights(*made->program_, options.weights,
+                            weight_names(*made->program_)));
     learning_rate_policy rate;
     rate.base = options.lr;
     PD_TRY(made->updates_,

@@ -16,12 +16,14 @@ struct check_arguments {
   bool is_json = false;
 };
 
-/// What check finds out.
-struct findings {
-  job what;
+/// What check finds out of one stage: of each of its workers.
+struct stage_findings {
+  int replicas = 1;
   std::vector<memory_item> memory;
   std::int64_t parameters = 0;
   std::size_t nodes = 0;
+  std::int64_t in_flight = 0;
+  int versions = 1;
 
   [[nodiscard]] std::int64_t total_bytes() const {
     const auto add = [](std::int64_t sum, const memory_item& each) {
@@ -29,6 +31,11 @@ struct findings {
     };
     return std::accumulate(memory.begin(), memory.end(), std::int64_t{0}, add);
   }
+};
+
+struct findings {
+  job what;
+  std::vector<stage_findings> stages;
 };
 
 std::int64_t count_parameters(const stage_plan& plan) {
@@ -39,38 +46,67 @@ std::int64_t count_parameters(const stage_plan& plan) {
   return sum;
 }
 
+result<stage_findings> find_out(const deployment& all, int stage,
+                                const registry& ops) {
+  stage_findings made;
+  const auto where = all.where();
+  const int worker = where.worker_at(stage, 0);
+  PD_TRY(const auto on, open_job_device(all.what));
+  PD_TRY(const auto plans, plan_worker(all, worker, ops, *on));
+  PD_TRY(made.memory, memory_of_worker(all, worker, plans, ops, *on));
+  made.replicas = where.replicas(stage);
+  made.versions = versions_of_worker(all, worker);
+  for (const auto& each : plans) {
+    made.parameters += count_parameters(each);
+    made.nodes += each.nodes.size();
+    made.in_flight += each.options.in_flight;
+  }
+  return made;
+}
+
 result<findings> find_out(const check_arguments& given, const registry& ops) {
   findings made;
   PD_TRY(made.what, load_job(given.which.path, given.which.overrides));
-  PD_TRY(const auto on, open_job_device(made.what));
-  PD_TRY(const auto plan, plan_job(made.what, ops, *on));
-  PD_TRY(made.memory, memory_of(made.what, plan, ops, *on));
-  made.parameters = count_parameters(plan);
-  made.nodes = plan.nodes.size();
+  PD_TRY(const auto data, open_data(made.what));
+  PD_TRY(const auto all, deploy(made.what, data.sizes(), ops));
+  for (int stage = 0; stage < all.where().stages(); ++stage) {
+    PD_TRY(auto each, find_out(all, stage, ops));
+    made.stages.push_back(std::move(each));
+  }
   return made;
 }
 
 void print_json(const findings& from) {
-  nlohmann::ordered_json stage{
-    {"stage", 0}, {"nodes", from.nodes}, {"parameters", from.parameters}};
-  for (const auto& each : from.memory)
-    stage["memory_bytes"][each.name] = each.bytes;
-  stage["total_bytes"] = from.total_bytes();
+  auto stages = nlohmann::ordered_json::array();
+  for (const auto& each : from.stages) {
+    nlohmann::ordered_json stage{
+      {"stage", stages.size()},      {"replicas", each.replicas},
+      {"nodes", each.nodes},         {"parameters", each.parameters},
+      {"in_flight", each.in_flight}, {"versions", each.versions}};
+    for (const auto& item : each.memory)
+      stage["memory_bytes"][item.name] = item.bytes;
+    stage["total_bytes"] = each.total_bytes();
+    stages.push_back(std::move(stage));
+  }
   fmt::print("{}\n", nlohmann::ordered_json{{"valid", true},
                                             {"name", from.what.name},
-                                            {"stages", {stage}}}
+                                            {"stages", stages}}
                        .dump());
 }
 
 void print_text(const findings& from) {
   fmt::print("{}\n", print_job(from.what));
-  fmt::print("# stage 0: {} nodes, {} parameters\n", from.nodes,
-             from.parameters);
-  for (const auto& each : from.memory)
-    fmt::print("# {:<12} {:>14} B  {:>10}  {}\n", each.name, each.bytes,
-               format_bytes(each.bytes), each.what);
-  fmt::print("# {:<12} {:>14} B  {:>10}\n", "total", from.total_bytes(),
-             format_bytes(from.total_bytes()));
+  for (std::size_t s = 0; s < from.stages.size(); ++s) {
+    const auto& stage = from.stages[s];
+    fmt::print("# stage {}: {} nodes, {} parameters, {} {}\n", s, stage.nodes,
+               stage.parameters, stage.replicas,
+               stage.replicas == 1 ? "worker" : "workers");
+    for (const auto& each : stage.memory)
+      fmt::print("# {:<12} {:>14} B  {:>10}  {}\n", each.name, each.bytes,
+                 format_bytes(each.bytes), each.what);
+    fmt::print("# {:<12} {:>14} B  {:>10}\n", "total", stage.total_bytes(),
+               format_bytes(stage.total_bytes()));
+  }
 }
 
 } // namespace

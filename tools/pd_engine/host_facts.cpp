@@ -25,7 +25,7 @@ std::int64_t memory_bytes() {
 
 } // namespace
 
-std::string host_facts(const device& on) {
+std::string host_facts(const std::string& device) {
   utsname system{};
   uname(&system);
   return nlohmann::ordered_json{
@@ -34,7 +34,7 @@ std::string host_facts(const device& on) {
            {"processor", processor()},
            {"cores", available_cores()},
            {"memory_bytes", memory_bytes()},
-           {"device", on.describe()},
+           {"device", device},
            {"version", PD_VERSION}}
            .dump(2)
          + "\n";

@@ -2,13 +2,12 @@
 
 #pragma once
 
-#include "engine/device/device.hpp"
-
 #include <string>
 
 namespace pd {
 
 /// A JSON object: host, system, processor, cores, memory, device, version.
-[[nodiscard]] std::string host_facts(const device& on);
+/// device: one line about it.
+[[nodiscard]] std::string host_facts(const std::string& device);
 
 } // namespace pd

@@ -103,7 +103,7 @@ std::string headline(const job& from, const session& with) {
                      from.model.file.empty() ? from.model.name
                                              : from.model.file,
                      from.data.dataset, from.data.microbatch,
-                     from.run.precision, with.on->describe());
+                     from.run.precision, with.runner->describe());
 }
 
 void print_summary(progress& shown, const train_summary& from,
@@ -124,18 +124,20 @@ void print_summary(progress& shown, const train_summary& from,
 result<train_summary> train(session& with, run_directory& to, progress& shown) {
   run_reporter reporter{to, shown};
   PD_TRY(auto summary, with.loop->run(reporter.observer(), watch_interrupts()));
-  if (with.what.train.epochs > 0)
-    PD_CHECK(save_weights(*with.program, to.path() + "/weights.safetensors"));
+  if (with.plan->what.train.epochs > 0) {
+    PD_TRY(const auto weights, with.runner->weights());
+    PD_CHECK(save_weights(weights, to.path() + "/weights.safetensors"));
+  }
   return summary;
 }
 
 result<run_directory> open_directory(const session& with,
                                      const run_arguments& given,
                                      const command_context& context) {
-  PD_TRY(auto made, run_directory::make(given.runs, with.what.name));
-  PD_CHECK(made.write("job.toml", print_job(with.what)));
+  PD_TRY(auto made, run_directory::make(given.runs, with.plan->what.name));
+  PD_CHECK(made.write("job.toml", print_job(with.plan->what)));
   PD_CHECK(made.write("command.txt", join(context.command_line, " ") + "\n"));
-  PD_CHECK(made.write("host.json", host_facts(*with.on)));
+  PD_CHECK(made.write("host.json", host_facts(with.runner->describe())));
   PD_CHECK(log_to_file(made.path() + "/run.log"));
   return made;
 }

@@ -16,24 +16,11 @@ struct weights_arguments {
   std::string output;
 };
 
-/// The job's network without data or training: just its weights.
-result<std::unique_ptr<stage_program>>
-open_weights(job from, const registry& ops, device& on) {
-  from.train.epochs = 0; // no gradients, no activations to keep
-  from.data.microbatch = 1;
-  PD_TRY(auto plan, plan_job(from, ops, on));
-  PD_TRY(auto program, stage_program::make(std::move(plan), on));
-  if (!from.model.weights.empty())
-    PD_CHECK(load_weights(*program, from.model.weights));
-  return program;
-}
-
 result<void> write_weights(const job& from, const std::string& output,
                            const registry& ops) {
-  PD_TRY(const auto on, open_job_device(from));
-  PD_TRY(const auto program, open_weights(from, ops, *on));
-  PD_CHECK(save_weights(*program, output));
-  fmt::print("{}: {} tensors\n", output, program->plan().parameters.size());
+  PD_TRY(const auto weights, job_weights(from, ops));
+  PD_CHECK(save_weights(weights, output));
+  fmt::print("{}: {} tensors\n", output, weights.size());
   return {};
 }
 

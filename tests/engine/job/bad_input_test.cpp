@@ -142,18 +142,25 @@ const std::vector<bad_input> bad_jobs{
    "job.toml:4: optimizer.nesterov: wanted momentum above 0 and dampening 0"},
 
   // understood, and not there yet
-  {lenet + "[[stage]]\n[[stage]]\n",
-   "job.toml:4: [[stage]]: more than one stage is not supported by this "
-   "version; wanted at most one"},
-  {lenet + "[[stage]]\nreplicas = 2",
-   "job.toml:4: stage.replicas: not supported by this version; wanted 1, got "
-   "2"},
-  {lenet + "[schedule]\nname = 'zero-bubble'",
-   "job.toml:4: schedule.name: not supported by this version; wanted "
-   "\"pipedream\", got \"zero-bubble\""},
+  {lenet + "[[stage]]\nreplicas = 65",
+   "job.toml:4: stage.replicas: wanted a whole number from 1 to 64, got 65"},
   {lenet + "[schedule]\nmicrobatches = 4",
-   "job.toml:4: schedule.microbatches: only gpipe or 1f1b takes it, and "
-   "schedule.name is 'pipedream'; wanted 1, got 4"},
+   "job.toml:4: schedule.microbatches: only a schedule with rounds takes it, "
+   "and schedule.name is 'pipedream'; wanted 1, got 4"},
+  {lenet + "[schedule]\nchunks = 2",
+   "job.toml:4: schedule.chunks: only interleaved takes it, and "
+   "schedule.name is 'pipedream'; wanted 1, got 2"},
+  {lenet + "[schedule]\nname = 'gpipe'\nvertical_sync = true",
+   "job.toml:5: schedule.vertical_sync: only pipedream takes it, and "
+   "schedule.name is 'gpipe'; wanted false, got true"},
+  {lenet + "[schedule]\ndepth = [2, 0]",
+   "job.toml:4: schedule.depth: wanted \"auto\" or a list of whole numbers "
+   "from 1 to 4096, got [2, 0]"},
+  {lenet + "[schedule]\nname = 'zero-bubble-v'",
+   "job.toml:4: schedule.name: wanted one of \"model-parallel\""},
+  {lenet + "[run]\nworkers = 'cluster'",
+   "job.toml:4: run.workers: not supported by this version; wanted "
+   "\"threads\", got \"cluster\""},
   {lenet + "[checkpoint]\ndirectory = 'c'",
    "job.toml:4: checkpoint.directory: not supported by this version; wanted "
    "\"\", got \"c\""},

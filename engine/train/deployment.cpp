@@ -1,0 +1,339 @@
+#include "engine/train/deployment.hpp"
+
+#include "engine/device/cpu_device.hpp"
+#include "engine/job/graph_file.hpp"
+#include "engine/job/toml_file.hpp"
+#include "engine/models/models.hpp"
+#include "engine/schedule/validate.hpp"
+#include "engine/train/weights.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace pd {
+
+namespace {
+
+std::size_t at(std::int64_t index) {
+  return static_cast<std::size_t>(index);
+}
+
+result<graph> build_named(const job& from) {
+  return build_model(from.model.name, {.classes = from.model.classes,
+                                       .height = from.model.image.height,
+                                       .width = from.model.image.width,
+                                       .channels = from.model.image.channels,
+                                       .dropout = from.model.dropout});
+}
+
+// -- stages and timetables ---------------------------------------------------
+
+/// One [[stage]] for each virtual stage; they come round the workers once for
+/// each chunk, so the replicas of a chunk's stages repeat.
+pipeline_shape shape_of(const job& from) {
+  pipeline_shape made;
+  made.chunks = static_cast<int>(from.schedule.chunks);
+  const auto stages = from.stages.size() / at(made.chunks);
+  for (std::size_t s = 0; s < stages; ++s)
+    made.replicas.push_back(static_cast<int>(from.stages[s].replicas));
+  if (made.replicas.empty())
+    made.replicas = {1};
+  return made;
+}
+
+result<void> check_chunks(const job& from) {
+  const auto stages = static_cast<std::int64_t>(from.stages.size());
+  if (from.schedule.chunks > 1
+      && (stages == 0 || stages % from.schedule.chunks != 0))
+    return error{errc::bad_value,
+                 "schedule.chunks: " + std::to_string(from.schedule.chunks)
+                   + " chunks a worker want a multiple of as many [[stage]], "
+                     "got "
+                   + std::to_string(stages)};
+  return {};
+}
+
+result<std::vector<pipeline_stage>> cut_job(const job& from, const graph& net,
+                                            const registry& ops) {
+  std::vector<std::string> until;
+  for (const auto& each : from.stages)
+    until.push_back(each.until);
+  if (until.empty())
+    until.emplace_back();
+  PD_TRY(const auto ends, stage_ends(net, until));
+  return cut_pipeline(net, ops, from.data.microbatch, ends);
+}
+
+result<schedule_options> options_of(const job& from) {
+  PD_CHECK(check_chunks(from));
+  schedule_options made;
+  made.name = from.schedule.name;
+  made.shape = shape_of(from);
+  made.round = from.schedule.microbatches;
+  made.vertical_sync = from.schedule.vertical_sync;
+  for (const auto each : from.schedule.depth)
+    made.depth.push_back(static_cast<int>(each));
+  return made;
+}
+
+std::int64_t available(const job& from, std::int64_t samples) {
+  const auto whole = samples / from.data.microbatch;
+  return from.train.max_microbatches > 0
+           ? std::min(whole, from.train.max_microbatches)
+           : whole;
+}
+
+result<timetable> generated(const deployment& of) {
+  PD_TRY(auto made, generate(of.how));
+  PD_CHECK(validate(made, of.links));
+  return made;
+}
+
+/// The timetable that somebody wrote, if it is one for this job.
+result<timetable> read_timetable(const deployment& of, std::int64_t has) {
+  const auto& path = of.what.schedule.file;
+  PD_TRY(const auto text, read_text_file(path));
+  auto made = parse_timetable(text);
+  if (!made)
+    return made.failure().within(path);
+  if (made->shape != of.how.shape)
+    return error{errc::bad_value,
+                 path + ": it is for stages of " + to_string(made->shape)
+                   + " replicas, the job has " + to_string(of.how.shape)};
+  if (made->microbatches > has)
+    return error{errc::bad_value,
+                 path + ": its epoch has " + std::to_string(made->microbatches)
+                   + " microbatches, the data " + std::to_string(has)};
+  if (auto valid = validate(*made, of.links); !valid)
+    return valid.failure().within(path);
+  return made;
+}
+
+result<void> make_training(deployment& to) {
+  const auto has = available(to.what, to.sizes.training);
+  PD_TRY(to.how.microbatches, round_microbatches(to.how, has));
+  if (to.how.microbatches == 0)
+    return error{errc::bad_value,
+                 to.what.data.dataset + ": " + std::to_string(has)
+                   + " microbatches of "
+                   + std::to_string(to.what.data.microbatch)
+                   + " samples do not fill one round of every stage"};
+  PD_TRY(auto made, to.what.schedule.file.empty() ? generated(to)
+                                                  : read_timetable(to, has));
+  to.how.microbatches = made.microbatches;
+  to.training = std::make_shared<const timetable>(std::move(made));
+  return {};
+}
+
+result<void> make_evaluation(deployment& to) {
+  auto options = to.how;
+  options.depth.clear();
+  const auto size = to.what.data.microbatch;
+  options.microbatches = (to.sizes.evaluation + size - 1) / size;
+  PD_TRY(auto made, generate_evaluation(options));
+  to.evaluation = std::make_shared<const timetable>(std::move(made));
+  return {};
+}
+
+// -- plans -------------------------------------------------------------------
+
+/// The most microbatches of a chunk that a row has in flight at once.
+int peak_in_flight(const row& cells, int chunk) {
+  int now = 0;
+  int most = 1;
+  for (const auto& each : cells) {
+    if (each.chunk != chunk)
+      continue;
+    now += each.kind == act::forward ? 1 : 0;
+    now -= is_last_of_backward(each.kind) ? 1 : 0;
+    most = std::max(most, now);
+  }
+  return most;
+}
+
+bool has_halves(const timetable& all) {
+  const auto is_half = [](const action& each) {
+    return each.kind == act::input || each.kind == act::weight;
+  };
+  return std::ranges::any_of(all.rows, [&](const row& each) {
+    return std::ranges::any_of(each, is_half);
+  });
+}
+
+/// What a neighbour may still hold of this chunk's: as many as are in flight
+/// at it for this replica.
+int peak_at_neighbours(const deployment& all, int worker, int chunk) {
+  const auto where = all.where();
+  const int own = where.stage_of(worker);
+  int most = 1;
+  const auto& links = all.links[at(where.virtual_stage(own, chunk))];
+  for (const auto* side : {&links.upstream, &links.downstream})
+    for (const int peer : *side) {
+      const int stage = where.stage_of_virtual(peer);
+      const auto& cells = all.training->rows[at(where.worker_at(stage, 0))];
+      const int there = peak_in_flight(cells, where.chunk_of_virtual(peer))
+                        * where.replicas(stage);
+      most =
+        std::max(most, (there + where.replicas(own) - 1) / where.replicas(own));
+    }
+  return most;
+}
+
+plan_options options_of(const deployment& all, int worker, int chunk,
+                        dtype precision) {
+  plan_options made{.precision = precision,
+                    .is_training = all.training != nullptr,
+                    .splits_backward = all.splits_backward,
+                    .seed = static_cast<std::uint64_t>(all.what.seed)};
+  if (!all.training)
+    return made;
+  made.in_flight = peak_in_flight(all.training->rows[at(worker)], chunk);
+  made.handoff_buffers =
+    1 + std::max(made.in_flight, peak_at_neighbours(all, worker, chunk));
+  return made;
+}
+
+std::set<int> outputs_of(const pipeline_stage& from) {
+  std::set<int> nodes;
+  for (const auto& each : from.departures)
+    nodes.insert(each.node);
+  return nodes;
+}
+
+optimizer_options optimizer_of(const deployment& all, int worker) {
+  const int stage = all.where().stage_of(worker);
+  const auto& replicas = all.how.shape.replicas;
+  auto rate = all.what.optimizer.rate;
+  if (all.what.optimizer.scale_lr_by_replicas)
+    rate.base *= static_cast<double>(replicas[at(stage)])
+                 / static_cast<double>(replicas[0]);
+  rate.epochs = static_cast<double>(all.what.train.epochs);
+  rate.updates_per_epoch = versions_made(*all.training, stage);
+  return {all.what.optimizer.rule, rate, all.what.train.clip_norm};
+}
+
+} // namespace
+
+result<graph> build_graph(const job& from, const registry& ops) {
+  PD_TRY(auto net, from.model.file.empty()
+                     ? build_named(from)
+                     : load_graph(from.model.file, from.model.image, &ops));
+  if (from.train.label_smoothing > 0)
+    for (auto& each : net.nodes)
+      if (each.op == "softmax_loss")
+        each.settings["label_smoothing"] = from.train.label_smoothing;
+  return net;
+}
+
+std::int64_t deployment::common_round() const {
+  std::int64_t whole = 1;
+  for (const auto each : training->rounds)
+    whole = std::lcm(whole, each);
+  return whole;
+}
+
+result<deployment> deploy(const job& from, const data_sizes& sizes,
+                          const registry& ops) {
+  deployment made;
+  made.what = from;
+  made.sizes = sizes;
+  PD_TRY(const auto net, build_graph(from, ops));
+  PD_TRY(made.how, options_of(from));
+  PD_TRY(made.stages, cut_job(from, net, ops));
+  PD_TRY(made.links, links_of(made.stages, made.how.shape));
+  if (sizes.training > 0)
+    PD_CHECK(make_training(made));
+  made.splits_backward = made.training && has_halves(*made.training);
+  if (sizes.evaluation > 0)
+    PD_CHECK(make_evaluation(made));
+  return made;
+}
+
+int threads_of_worker(const deployment& all) {
+  if (all.what.run.threads_per_worker > 0)
+    return static_cast<int>(all.what.run.threads_per_worker);
+  return std::max(1, available_cores() / all.where().workers());
+}
+
+result<std::vector<stage_plan>> plan_worker(const deployment& all, int worker,
+                                            const registry& ops, device& on) {
+  PD_TRY(const auto precision, parse_dtype(all.what.run.precision));
+  const auto where = all.where();
+  std::vector<stage_plan> plans;
+  for (int chunk = 0; chunk < all.how.shape.chunks; ++chunk) {
+    const auto& stage =
+      all.stages[at(where.virtual_stage(where.stage_of(worker), chunk))];
+    PD_TRY(auto plan, plan_stage(stage.net, ops, on,
+                                 options_of(all, worker, chunk, precision),
+                                 outputs_of(stage)));
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+int versions_of_worker(const deployment& all, int worker) {
+  return all.training
+           ? static_cast<int>(versions_kept(all.training->rows[at(worker)]))
+           : 1;
+}
+
+result<std::vector<memory_item>>
+memory_of_worker(const deployment& all, int worker,
+                 const std::vector<stage_plan>& plans, const registry& ops,
+                 const device& on) {
+  PD_TRY(const auto rule, ops.make_update(all.what.optimizer.rule, on.kind()));
+  std::vector<memory_item> items;
+  std::int64_t inputs = 0;
+  for (const auto& plan : plans) {
+    const auto own =
+      plan.memory(versions_of_worker(all, worker), rule->moments());
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const auto same =
+        std::ranges::find(items, own[i].name, &memory_item::name);
+      if (same == items.end())
+        items.push_back(own[i]);
+      else
+        same->bytes += own[i].bytes;
+    }
+    for (std::size_t i = 0; i < plan.values.size(); ++i)
+      inputs += plan.values[i].is_external ? plan.values[i].type.bytes() : 0;
+  }
+  items.push_back({"inputs", inputs, "of a microbatch"});
+  return items;
+}
+
+std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
+                                                          int worker) const {
+  const auto where = all.where();
+  std::vector<row_runner::chunk_parts> made;
+  for (int c = 0; c < all.how.shape.chunks; ++c)
+    made.push_back(
+      {programs[at(c)].get(), updates.empty() ? nullptr : updates[at(c)].get(),
+       &all.stages[at(where.virtual_stage(where.stage_of(worker), c))]});
+  return made;
+}
+
+result<worker_parts> make_worker(const deployment& all, int worker,
+                                 const registry& ops) {
+  worker_parts made;
+  PD_TRY(made.on,
+         open_device(all.what.run.device, {.threads = threads_of_worker(all)}));
+  PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
+  for (auto& plan : plans) {
+    PD_TRY(auto program, stage_program::make(std::move(plan), *made.on,
+                                             versions_of_worker(all, worker)));
+    if (all.training) {
+      PD_TRY(auto updates, optimizer::make(optimizer_of(all, worker), *program,
+                                           ops, *made.on));
+      made.updates.push_back(std::move(updates));
+    }
+    made.programs.push_back(std::move(program));
+  }
+  if (!all.what.model.weights.empty())
+    for (auto& each : made.programs)
+      PD_CHECK(
+        load_weights(*each, all.what.model.weights, weight_names(all.stages)));
+  return made;
+}
+
+} // namespace pd

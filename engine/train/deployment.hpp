@@ -1,0 +1,83 @@
+/// What all workers of a job agree on, before any memory is taken: the stages,
+/// who sends to whom, and the timetables. A function of the job and the sizes
+/// of its data, so every process comes to the same.
+
+#pragma once
+
+#include "engine/job/job.hpp"
+#include "engine/program/optimizer.hpp"
+#include "engine/program/row_runner.hpp"
+#include "engine/schedule/generate.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace pd {
+
+/// Samples of the two splits; 0: the job does not use it.
+struct data_sizes {
+  std::int64_t training = 0;
+  std::int64_t evaluation = 0;
+};
+
+struct deployment {
+  job what;
+  data_sizes sizes;
+  std::vector<pipeline_stage> stages; ///< virtual
+  schedule_options how;
+  topology links;
+  std::shared_ptr<const timetable> training;   ///< null if epochs = 0
+  std::shared_ptr<const timetable> evaluation; ///< null if never evaluated
+  bool splits_backward = false;
+
+  [[nodiscard]] placement where() const { return placement{how.shape}; }
+  /// Microbatches of a round that is whole on every stage.
+  [[nodiscard]] std::int64_t common_round() const;
+};
+
+/// The network of a job, loss included, as its file or its builder gives it.
+/// Errors: unknown_name, bad_value, bad_file.
+[[nodiscard]] result<graph> build_graph(const job& from, const registry& ops);
+
+/// Cuts the network, makes and validates the timetables.
+/// Errors: of the graph; bad_value of stages and schedule, by name.
+[[nodiscard]] result<deployment>
+deploy(const job& from, const data_sizes& sizes, const registry& ops);
+
+/// Threads of a worker's team, if the job leaves it open: its share of the
+/// cores, at least 1.
+[[nodiscard]] int threads_of_worker(const deployment& all);
+
+/// The plans of a worker's chunks on its device: kernels made, memory placed
+/// and not allocated. Errors: not_supported, bad_shape, with the node's name.
+[[nodiscard]] result<std::vector<stage_plan>>
+plan_worker(const deployment& all, int worker, const registry& ops, device& on);
+
+/// Weight versions that a worker keeps of each chunk.
+[[nodiscard]] int versions_of_worker(const deployment& all, int worker);
+
+/// The memory of a worker by item, its chunks together.
+/// Errors: of the optimizer's settings.
+[[nodiscard]] result<std::vector<memory_item>>
+memory_of_worker(const deployment& all, int worker,
+                 const std::vector<stage_plan>& plans, const registry& ops,
+                 const device& on);
+
+/// A worker's chunks with their memory and weights. The parts go in the
+/// reverse order.
+struct worker_parts {
+  std::unique_ptr<device> on;
+  std::vector<std::unique_ptr<stage_program>> programs; ///< by chunk
+  std::vector<std::unique_ptr<optimizer>> updates;      ///< empty if epochs = 0
+
+  /// As a row_runner takes them. @pre `all` is what they were made from
+  [[nodiscard]] std::vector<row_runner::chunk_parts>
+  chunks(const deployment& all, int worker) const;
+};
+
+/// Opens the device, takes the memory, sets or loads the weights.
+/// Errors: out_of_memory; of the weights file.
+[[nodiscard]] result<worker_parts> make_worker(const deployment& all,
+                                               int worker, const registry& ops);
+
+} // namespace pd

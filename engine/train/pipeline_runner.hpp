@@ -1,0 +1,63 @@
+/// What runs a deployment: the oracle on one thread, or the actors.
+///
+///     trainer ── run(pass) ──▶ pipeline_runner
+///             ◀── losses, updates ──
+///
+/// Invariants:
+///
+/// (1) A pass is an epoch or an evaluation. Between two passes nothing is in
+///     flight, and weights may be read.
+
+#pragma once
+
+#include "engine/data/sampler.hpp"
+#include "engine/program/row_runner.hpp"
+#include "engine/train/weights.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace pd {
+
+/// One walk over the data.
+struct data_pass {
+  std::shared_ptr<const timetable> all;
+  std::int64_t epoch = 0;
+  std::int64_t first_microbatch = 0; ///< of the whole run: dropout draws by it
+  bool is_training = true;
+};
+
+/// Called on the thread that called run().
+struct pass_calls {
+  std::function<result<void>(const loss_figures&)> on_loss;
+  /// The last stage made a version; `lr` made it. Once for all its replicas.
+  std::function<result<void>(std::int64_t version, double lr)> on_update;
+};
+
+class pipeline_runner {
+public:
+  pipeline_runner() = default;
+  pipeline_runner(const pipeline_runner&) = delete;
+  pipeline_runner& operator=(const pipeline_runner&) = delete;
+  virtual ~pipeline_runner() = default;
+
+  /// Runs to the pass's end; or, if `stop` is set meanwhile, to the end of the
+  /// rounds that have begun.
+  /// Errors: of the data, a worker, or a call.
+  [[nodiscard]] virtual result<void> run(const data_pass& what,
+                                         const pass_calls& calls,
+                                         const std::atomic<bool>& stop) = 0;
+
+  /// All parameters and statistics, of replica 0 of each stage.
+  [[nodiscard]] virtual result<std::vector<named_tensor>> weights() = 0;
+
+  /// That training waited for data, so far.
+  [[nodiscard]] virtual double data_stall_s() const = 0;
+
+  /// One line for people: "cpu, AVX2, 2 threads".
+  [[nodiscard]] virtual std::string describe() const = 0;
+};
+
+} // namespace pd

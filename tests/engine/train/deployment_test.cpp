@@ -1,0 +1,120 @@
+#include "engine/train/deployment.hpp"
+
+#include "engine/job/job_file.hpp"
+#include "engine/train/session.hpp"
+#include "tests/support/op_harness.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+using namespace pd;
+
+namespace {
+
+const std::string lenet = R"(
+[model]
+name = "lenet"
+classes = 10
+image = [28, 28, 1]
+[data]
+dataset = "synthetic"
+microbatch = 8
+[train]
+max_microbatches = 16
+evaluate = "never"
+)";
+
+job read(const std::string& text) {
+  const auto made = parse_job(lenet + text, "x.toml");
+  if (!made)
+    FAIL(made.failure().message);
+  return *made;
+}
+
+result<deployment> deployed(const std::string& text) {
+  return deploy(read(text), {.training = 800}, all_ops());
+}
+
+std::string failure_of(const std::string& text) {
+  const auto made = deployed(text);
+  return made ? "" : made.failure().message;
+}
+
+std::vector<double> losses(const std::string& text) {
+  auto with = open_session(read(text), all_ops());
+  if (!with)
+    FAIL(with.failure().message);
+  std::vector<double> found;
+  const std::atomic<bool> never{false};
+  const auto done = with->loop->run(
+    {[&](const update_metrics& at, const train_progress&) -> result<void> {
+       found.push_back(at.loss);
+       return {};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    never);
+  if (!done)
+    FAIL(done.failure().message);
+  return found;
+}
+
+const std::string three_stages = "[[stage]]\nuntil = 'pool1'\n"
+                                 "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
+
+} // namespace
+
+TEST_CASE("a stage that ends nowhere is refused with the nearest name",
+          "[train][deployment]") {
+  CHECK(failure_of("[[stage]]\nuntil = 'pool9'\n[[stage]]\n")
+          .starts_with("stage 0: until = 'pool9': no such node or block in "));
+  CHECK(failure_of("[[stage]]\nuntil = 'fc1'\n[[stage]]\nuntil = 'pool1'\n")
+          .starts_with("stage 1: until = 'pool1': ends before stage 0 does"));
+  CHECK(failure_of("[[stage]]\n[[stage]]\n")
+          .starts_with("stage 0: until: wanted a node or block"));
+}
+
+TEST_CASE("a depth that no schedule can run with is refused",
+          "[train][deployment]") {
+  CHECK(failure_of(three_stages
+                   + "[schedule]\nname = 'gpipe'\nmicrobatches = 8\n"
+                     "depth = [1, 1, 1]\n")
+          .find("depth")
+        != std::string::npos);
+}
+
+TEST_CASE("an epoch fills whole rounds on stages of unlike replication",
+          "[train][deployment]") {
+  const auto made =
+    deployed("[[stage]]\nuntil = 'pool1'\nreplicas = 3\n"
+             "[[stage]]\nuntil = 'fc1'\nreplicas = 2\n[[stage]]\n");
+  REQUIRE(made);
+  CHECK(made->training->microbatches == 12); // of 16
+  CHECK(made->where().workers() == 6);
+}
+
+TEST_CASE("a flushing pipeline trains to the losses of one worker",
+          "[train][deployment]") {
+  const std::string round = "[schedule]\nname = 'gpipe'\nmicrobatches = 8\n"
+                            "[run]\nthreads_per_worker = 1\n";
+  CHECK(losses(three_stages + round) == losses(round));
+}
+
+TEST_CASE("a timetable from a file is run, and refused for another job",
+          "[train][deployment]") {
+  const auto path = std::filesystem::temp_directory_path()
+                    / ("pd-" + std::to_string(getpid()) + ".timetable");
+  const auto made = deployed(three_stages);
+  REQUIRE(made);
+  std::ofstream{path} << to_string(*made->training);
+  const auto key = "[schedule]\nfile = '" + path.string() + "'\n";
+  CHECK(failure_of(three_stages + key).empty());
+  CHECK(failure_of(key).find("it is for stages of 1-1-1 replicas")
+        != std::string::npos);
+  std::ofstream{path} << "schedule pipedream\nreplicas 1 1 1\nnonsense\n";
+  CHECK(failure_of(three_stages + key).starts_with(path.string() + ": "));
+  std::filesystem::remove(path);
+}

@@ -63,17 +63,24 @@ void wanted(const result<void>& x) {
     FAIL(x.failure().message);
 }
 
-session open(const std::string& job_text,
-             const std::vector<std::string>& overrides) {
-  registry ops;
-  register_ops(ops);
-  return wanted(
-    open_session(wanted(parse_job(job_text, "golden.toml", overrides)), ops));
+const registry& all_ops() {
+  static const auto ops = [] {
+    registry made;
+    register_ops(made);
+    return made;
+  }();
+  return ops;
+}
+
+job read_job(const std::string& text,
+             const std::vector<std::string>& overrides = {}) {
+  return wanted(parse_job(text, "golden.toml", overrides));
 }
 
 losses_by_step train(const std::string& job_text,
                      const std::vector<std::string>& overrides = {}) {
-  const auto with = open(job_text, overrides);
+  const auto what = read_job(job_text, overrides);
+  const auto with = wanted(open_session(what, all_ops()));
   losses_by_step losses;
   const train_observer observer{
     [&](const update_metrics& at, const train_progress&) -> result<void> {
@@ -108,8 +115,8 @@ std::optional<float> find_fill(const std::map<std::string, float>& fills,
 
 /// Writes the job's initial weights with those named in `fills` set.
 void write_weights(const golden_training& golden, const std::string& path) {
-  wanted(
-    save_weights(wanted(open(golden.job_text, {}).runner->weights()), path));
+  const auto what = read_job(golden.job_text);
+  wanted(save_weights(wanted(job_weights(what, all_ops())), path));
   const auto file = wanted(read_safetensors(path));
   auto tensors = file.tensors;
   std::vector<std::vector<float>> filled;

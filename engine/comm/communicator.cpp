@@ -1,0 +1,71 @@
+#include "engine/comm/communicator.hpp"
+
+#include "engine/base/assert.hpp"
+#include "engine/comm/segmented_sum.hpp"
+
+namespace pd {
+
+namespace {
+
+result<void> wait_all(std::span<transfer> all) {
+  for (auto& each : all)
+    PD_CHECK(each.wait());
+  return {};
+}
+
+} // namespace
+
+communicator::communicator(int rank, int size, std::int64_t segment_bytes)
+  : rank_{rank}, size_{size}, segment_bytes_{segment_bytes} {
+  PD_ASSERT(rank >= 0 && rank < size);
+  PD_ASSERT(segment_bytes > 0 && segment_bytes % 4 == 0);
+}
+
+void communicator::check_peer(int peer) const {
+  PD_ASSERT(peer >= 0 && peer < size_);
+  PD_ASSERT(peer != rank_);
+}
+
+transfer communicator::receive(int from, std::uint64_t tag,
+                               std::span<std::byte> into) {
+  check_peer(from);
+  return post_receive({from, rank_, traffic::user, tag}, {into.size(), 0},
+                      into.data());
+}
+
+transfer communicator::send(int to, std::uint64_t tag,
+                            std::span<const std::byte> from) {
+  check_peer(to);
+  return post_send({rank_, to, traffic::user, tag}, {from.size(), 0},
+                   from.data());
+}
+
+result<void> communicator::end_collective(result<void> outcome) {
+  if (!outcome)
+    close_with(outcome.failure().within("closed"));
+  return outcome;
+}
+
+result<void> communicator::sum(std::span<float> data) {
+  segmented_sum work{*this, data, collectives_++};
+  return end_collective(work.run());
+}
+
+result<void> communicator::barrier() {
+  auto all = post_barrier(collectives_++);
+  return end_collective(wait_all(all)); // and only then do they go
+}
+
+std::vector<transfer> communicator::post_barrier(std::uint64_t tag) {
+  std::vector<transfer> all;
+  for (int peer = 0; peer < size_; ++peer)
+    if (peer != rank_) {
+      all.push_back(
+        post_receive({peer, rank_, traffic::barrier, tag}, {}, nullptr));
+      all.push_back(
+        post_send({rank_, peer, traffic::barrier, tag}, {}, nullptr));
+    }
+  return all;
+}
+
+} // namespace pd

@@ -1,0 +1,128 @@
+#include "engine/comm/segmented_sum.hpp"
+
+#include "engine/comm/ordered_sum.hpp"
+
+#include <algorithm>
+
+namespace pd {
+
+namespace {
+
+constexpr std::int64_t reduce_lag = 1; // segments posted ahead of the adding
+constexpr std::int64_t finish_lag = 3; // segments on their way at once
+constexpr std::int64_t scratch_slots = reduce_lag + 1;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+} // namespace
+
+segmented_sum::segmented_sum(communicator& group, std::span<float> data,
+                             std::uint64_t tag)
+  : group_{group},
+    data_{data},
+    tag_{tag},
+    segment_elems_{std::min<std::int64_t>(
+      group.segment_bytes_ / 4,
+      std::max<std::int64_t>(1, ceil_div(std::ssize(data), group.size())))},
+    segments_{std::max<std::int64_t>(
+      1, ceil_div(ceil_div(std::ssize(data), group.size()), segment_elems_))} {
+  const auto slots = std::min(scratch_slots, segments_);
+  scratch_.resize(
+    static_cast<std::size_t>(slots * group.size() * segment_elems_));
+}
+
+std::int64_t segmented_sum::shard_begin(int owner) const {
+  return std::ssize(data_) * owner / group_.size();
+}
+
+std::span<float> segmented_sum::slice(int owner, std::int64_t segment) const {
+  const auto end = shard_begin(owner + 1);
+  const auto begin =
+    std::min(end, shard_begin(owner) + segment * segment_elems_);
+  const auto elems = std::min(segment_elems_, end - begin);
+  return data_.subspan(static_cast<std::size_t>(begin),
+                       static_cast<std::size_t>(elems));
+}
+
+std::span<float> segmented_sum::scratch(int peer, std::int64_t segment) {
+  const auto slot = segment % scratch_slots * group_.size() + peer;
+  return std::span{scratch_}.subspan(
+    static_cast<std::size_t>(slot * segment_elems_),
+    slice(group_.rank(), segment).size());
+}
+
+std::vector<int> segmented_sum::peers() const {
+  std::vector<int> all; // the next rank first, so that not all ask one at once
+  for (int i = 1; i < group_.size(); ++i)
+    all.push_back((group_.rank() + i) % group_.size());
+  return all;
+}
+
+transfer segmented_sum::receive(int peer, traffic kind, std::span<float> into) {
+  return group_.post_receive({peer, group_.rank(), kind, tag_},
+                             {into.size_bytes(), data_.size_bytes()},
+                             std::as_writable_bytes(into).data());
+}
+
+transfer segmented_sum::send(int peer, traffic kind,
+                             std::span<const float> from) {
+  return group_.post_send({group_.rank(), peer, kind, tag_},
+                          {from.size_bytes(), data_.size_bytes()},
+                          std::as_bytes(from).data());
+}
+
+void segmented_sum::post(std::int64_t segment) {
+  auto& here = steps_.emplace_back();
+  for (const int peer : peers()) {
+    here.parts.push_back(receive(peer, traffic::part, scratch(peer, segment)));
+    here.others.push_back(receive(peer, traffic::sum, slice(peer, segment)));
+  }
+  for (const int peer : peers())
+    here.others.push_back(send(peer, traffic::part, slice(peer, segment)));
+}
+
+void segmented_sum::add(std::int64_t segment) {
+  const auto mine = slice(group_.rank(), segment);
+  std::vector<const float*> parts;
+  for (int r = 0; r < group_.size(); ++r)
+    parts.push_back(r == group_.rank() ? mine.data()
+                                       : scratch(r, segment).data());
+  sum_in_order(parts, mine.data(), std::ssize(mine));
+}
+
+result<void> segmented_sum::reduce(std::int64_t segment) {
+  auto& here = steps_[static_cast<std::size_t>(segment - finished_)];
+  for (auto& each : here.parts)
+    PD_CHECK(each.wait());
+  add(segment);
+  for (const int peer : peers())
+    here.others.push_back(
+      send(peer, traffic::sum, slice(group_.rank(), segment)));
+  return {};
+}
+
+result<void> segmented_sum::finish() {
+  for (auto& each : steps_.front().others)
+    PD_CHECK(each.wait());
+  steps_.pop_front();
+  ++finished_;
+  return {};
+}
+
+result<void> segmented_sum::run() {
+  if (group_.size() == 1)
+    return {};
+  for (std::int64_t i = 0; i < segments_ + finish_lag; ++i) {
+    if (i < segments_)
+      post(i);
+    if (i >= reduce_lag && i - reduce_lag < segments_)
+      PD_CHECK(reduce(i - reduce_lag));
+    if (i >= finish_lag)
+      PD_CHECK(finish());
+  }
+  return {};
+}
+
+} // namespace pd

@@ -17,7 +17,7 @@ struct gloo_options {
   /// Names the group in the store. A group made anew takes another.
   std::string prefix = "group";
   std::string host = "127.0.0.1"; ///< address that the other ranks connect to
-  std::string interface;          ///< "eth0": instead of `host`
+  std::string interface {};       ///< "eth0": instead of `host`
   std::chrono::milliseconds timeout{30'000}; ///< until all ranks are connected
   std::int64_t segment_bytes = 1 << 20; ///< of a sum; the same at every rank
 };

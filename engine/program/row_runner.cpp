@@ -76,6 +76,7 @@ void row_runner::start(std::shared_ptr<const timetable> all,
   PD_ASSERT(is_over());
   first_microbatch_ = first_microbatch;
   end_ = all->microbatches;
+  begun_ = 0;
   all_ = std::move(all);
   next_ = 0;
   progress_ = std::make_unique<worker_progress>(*all_, links_, worker_);
@@ -256,6 +257,7 @@ std::vector<tensor> row_runner::inputs_of(chunk_state& chunk,
 void row_runner::run_forward(const action& what, run_mode mode) {
   auto& chunk = chunk_of(what);
   auto& program = *chunk.parts.program;
+  begun_ = std::max(begun_, what.index + 1);
   program.forward(first_microbatch_ + what.index, inputs_of(chunk, what.index),
                   mode, chunk.first_version + what.version);
   hand_on(chunk, what.index);
@@ -263,9 +265,23 @@ void row_runner::run_forward(const action& what, run_mode mode) {
   if (mode == run_mode::evaluation) {
     program.release(first_microbatch_ + what.index);
     acknowledge(chunk, what.index);
-    if (batches_.erase(what.index) > 0)
-      to_.batch_released(what.index);
+    release_batch(chunk, what.index);
   }
+}
+
+/// Once every chunk here that reads it is through.
+void row_runner::release_batch(const chunk_state& chunk,
+                               std::int64_t microbatch) {
+  if (!chunk.takes_images && !chunk.takes_labels)
+    return;
+  const auto readers = std::ranges::count_if(chunks_, [](const auto& each) {
+    return each->takes_images || each->takes_labels;
+  });
+  if (++batch_uses_[microbatch] < readers)
+    return;
+  batch_uses_.erase(microbatch);
+  batches_.erase(microbatch);
+  to_.batch_released(microbatch);
 }
 
 void row_runner::hand_on(const chunk_state& chunk, std::int64_t microbatch) {
@@ -354,8 +370,7 @@ void row_runner::acknowledge(const chunk_state& chunk,
 void row_runner::end_backward(chunk_state& chunk, const action& what) {
   const int stage = placement{all_->shape}.stage_of(worker_);
   const auto round = what.index / all_->rounds[at(stage)];
-  if (batches_.erase(what.index) > 0)
-    to_.batch_released(what.index);
+  release_batch(chunk, what.index);
   if (--chunk.left[at(round)] == 0 && all_->shape.replicas[at(stage)] > 1)
     to_.round_done(chunk.index, round);
 }

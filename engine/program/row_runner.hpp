@@ -120,6 +120,8 @@ public:
   /// The next action. @pre !is_over()
   [[nodiscard]] const action& next() const;
   [[nodiscard]] std::int64_t in_flight() const;
+  /// Microbatches from here on have not begun in this pass.
+  [[nodiscard]] std::int64_t begun() const { return begun_; }
 
 private:
   struct chunk_state;
@@ -134,6 +136,7 @@ private:
   void run_update(const action& what);
   void hand_on(const chunk_state& chunk, std::int64_t microbatch);
   void hand_back(const chunk_state& chunk, std::int64_t microbatch);
+  void release_batch(const chunk_state& chunk, std::int64_t microbatch);
   void acknowledge(const chunk_state& chunk, std::int64_t microbatch);
   void report_loss(chunk_state& chunk, std::int64_t microbatch);
   void end_backward(chunk_state& chunk, const action& what);
@@ -149,8 +152,10 @@ private:
   std::shared_ptr<const timetable> all_;
   std::unique_ptr<worker_progress> progress_;
   std::map<std::int64_t, loaded_batch> batches_;
+  std::map<std::int64_t, std::int64_t> batch_uses_; ///< chunks that are through
   std::size_t next_ = 0;
   std::int64_t first_microbatch_ = 0;
+  std::int64_t begun_ = 0;
   std::int64_t end_ = 0; ///< microbatches of the pass
 };
 

@@ -51,14 +51,20 @@ result<std::vector<named_tensor>> job_weights(const job& from,
   return weights_of(*worker.programs[0]);
 }
 
-result<session> open_session(const job& from, const registry& ops) {
+result<session> open_session(const job& from, const registry& ops,
+                             const runner_maker& make) {
   session made;
   PD_TRY(made.data, open_data(from));
   PD_TRY(auto plan, deploy(from, made.data.sizes(), ops));
-  made.plan = std::make_unique<deployment>(std::move(plan));
-  PD_TRY(made.runner,
-         oracle_runner::make(*made.plan, ops, made.data.training.get(),
-                             made.data.evaluation.get()));
+  made.plan = std::make_shared<const deployment>(std::move(plan));
+  const auto* training = made.data.training.get();
+  const auto* evaluation = made.data.evaluation.get();
+  if (make) {
+    PD_TRY(made.runner, make(made.plan, ops, training, evaluation));
+  } else {
+    PD_TRY(made.runner,
+           oracle_runner::make(*made.plan, ops, training, evaluation));
+  }
   made.loop = std::make_unique<trainer>(*made.plan, *made.runner);
   return made;
 }

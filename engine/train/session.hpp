@@ -6,6 +6,7 @@
 #include "engine/data/dataset.hpp"
 #include "engine/train/trainer.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,14 +37,20 @@ job_weights(const job& from, const registry& ops);
 /// Owns all its parts; they go in the reverse order.
 struct session {
   job_data data;
-  std::unique_ptr<deployment> plan;
+  std::shared_ptr<const deployment> plan;
   std::unique_ptr<pipeline_runner> runner;
   std::unique_ptr<trainer> loop;
 };
 
-/// Opens the data, compiles the network, sets or loads its weights; runs on
-/// the calling thread alone. Errors: all of the above; out_of_memory by item.
-[[nodiscard]] result<session> open_session(const job& from,
-                                           const registry& ops);
+/// Makes what runs a deployment. Datasets are null if no pass uses them.
+using runner_maker = std::function<result<std::unique_ptr<pipeline_runner>>(
+  std::shared_ptr<const deployment> of, const registry& ops,
+  const dataset* training, const dataset* evaluation)>;
+
+/// Opens the data, compiles the network, sets or loads its weights. By
+/// default it runs on the calling thread alone, by the oracle.
+/// Errors: all of the above; out_of_memory by item.
+[[nodiscard]] result<session> open_session(const job& from, const registry& ops,
+                                           const runner_maker& make = {});
 
 } // namespace pd

@@ -1,3 +1,4 @@
+#include "actors/actor_runner.hpp"
 #include "engine/base/log.hpp"
 #include "engine/base/text.hpp"
 #include "engine/job/job_file.hpp"
@@ -146,7 +147,7 @@ void run(const run_arguments& given, command_context& context) {
   const auto job = load_job(given.which.path, given.which.overrides);
   if (!job)
     return fail(context, job.failure());
-  auto with = open_session(*job, context.ops);
+  auto with = open_session(*job, context.ops, actor_runner::make);
   if (!with)
     return fail(context, with.failure());
   auto directory = open_directory(*with, given, context);

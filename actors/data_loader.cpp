@@ -1,0 +1,119 @@
+#include "actors/data_loader.hpp"
+
+#include "engine/data/batch.hpp"
+#include "engine/program/backward_plan.hpp"
+#include "engine/train/oracle_runner.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace pd {
+
+namespace {
+
+/// True if a chunk of the worker has a source of this op that a loader fills.
+bool reads(const deployment& all, int worker, const std::string& op) {
+  const auto where = all.where();
+  for (int c = 0; c < all.how.shape.chunks; ++c) {
+    const auto index = where.virtual_stage(where.stage_of(worker), c);
+    for (const auto& node :
+         all.stages[static_cast<std::size_t>(index)].net.net.nodes)
+      if (node.op == op && is_from_loader(node))
+        return true;
+  }
+  return false;
+}
+
+template <class T>
+T value_or_throw(result<T> from) {
+  if (!from)
+    throw std::runtime_error{from.failure().message};
+  return std::move(*from);
+}
+
+} // namespace
+
+bool reads_batches(const deployment& all, int worker) {
+  return reads(all, worker, "input") || reads(all, worker, "labels");
+}
+
+data_loader::data_loader(data_loader_actor::pointer self,
+                         data_loader_options options)
+  : self_{self},
+    is_{std::move(options)},
+    replica_{is_.all->where().replica_of(is_.worker)},
+    replicas_{is_.all->where().replicas(is_.all->where().stage_of(is_.worker))},
+    reads_images_{reads(*is_.all, is_.worker, "input")} {}
+
+data_loader_actor::behavior_type data_loader::make_behavior() {
+  return {[this](const begin_pass& order) { begin(order); },
+          [this](const end_pass_at& order) {
+            if (order.generation == generation_)
+              end_ = std::min(end_, order.end);
+          },
+          [this](const batch_used& used) {
+            if (used.generation != generation_)
+              return;
+            --held_;
+            read_ahead();
+          }};
+}
+
+void data_loader::begin(const begin_pass& order) {
+  generation_ = order.generation;
+  const bool is_training = order.what.is_training;
+  from_ = is_training ? is_.training : is_.evaluation;
+  order_ = value_or_throw(order_of(
+    *is_.all, {is_training ? is_.all->training : is_.all->evaluation,
+               order.what.epoch, order.what.first_microbatch, is_training}));
+  order_->start_epoch(order.what.epoch);
+  end_ = order_->microbatches();
+  next_ = replica_;
+  held_ = 0;
+  read_ahead();
+}
+
+void data_loader::read_ahead() {
+  const auto& to = is_.peers->stages[static_cast<std::size_t>(is_.worker)];
+  for (; held_ < is_.window && next_ < end_; next_ += replicas_, ++held_)
+    self_->send(to, batch{generation_, read(next_)});
+}
+
+/// A tensor of the type that nobody else holds; takes memory if there is none.
+tensor data_loader::free_tensor(const tensor_type& type) {
+  for (const auto& each : memory_)
+    if (each.type == type && !each.memory.is_shared())
+      return each;
+  memory_.push_back(
+    {value_or_throw(is_.memory->allocate(type.bytes())), 0, type, {}});
+  return memory_.back();
+}
+
+loaded_batch data_loader::read(std::int64_t microbatch) {
+  const auto samples = is_.all->what.data.microbatch;
+  const auto& image = is_.all->what.model.image;
+  const auto indices = order_->indices(microbatch);
+  loaded_batch made{
+    microbatch, static_cast<std::int64_t>(indices.size()), {}, {}};
+  made.labels = free_tensor({{samples}, dtype::i32});
+  const std::span labels{made.labels.data<std::int32_t>(),
+                         static_cast<std::size_t>(samples)};
+  if (!reads_images_) {
+    std::ranges::fill(labels, no_label);
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      labels[i] = from_->label(indices[i]);
+    return made;
+  }
+  made.images =
+    free_tensor({{samples, image.channels, image.height, image.width}});
+  const std::span pixels{made.images.data<float>(),
+                         static_cast<std::size_t>(made.images.type.elems())};
+  if (const auto done = fill_batch(*from_, indices, pixels, labels); !done)
+    throw std::runtime_error{done.failure().message};
+  return made;
+}
+
+} // namespace pd

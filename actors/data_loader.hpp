@@ -1,0 +1,64 @@
+/// Reads the microbatches of one stage replica ahead, and no more than its
+/// stage has room for.
+///
+/// Every loader has the same sampler, so the first stage's images and the last
+/// stage's labels belong together without a word between them.
+
+#pragma once
+
+#include "actors/handles.hpp"
+#include "actors/stage.hpp"
+#include "engine/data/dataset.hpp"
+#include "engine/data/sampler.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace pd {
+
+/// The datasets may be null if no pass uses them; they and `memory` outlive
+/// the actor.
+struct data_loader_options {
+  std::shared_ptr<const deployment> all;
+  int worker = 0;
+  const dataset* training = nullptr;
+  const dataset* evaluation = nullptr;
+  pool* memory = nullptr;  ///< of the stage's device
+  std::int64_t window = 2; ///< batches ahead of the stage or held by it
+  std::shared_ptr<const stage_peers> peers;
+};
+
+/// Spawn detached: with shell<data_loader, data_loader_actor>. Ends with the
+/// error of a sample that cannot be read.
+class data_loader {
+public:
+  static inline const char* name = "data_loader";
+
+  data_loader(data_loader_actor::pointer self, data_loader_options options);
+
+  data_loader_actor::behavior_type make_behavior();
+
+private:
+  void begin(const begin_pass& order);
+  void read_ahead();
+  [[nodiscard]] loaded_batch read(std::int64_t microbatch);
+  [[nodiscard]] tensor free_tensor(const tensor_type& type);
+
+  data_loader_actor::pointer self_;
+  data_loader_options is_;
+  int replica_, replicas_;
+  bool reads_images_ = false;
+  std::vector<tensor> memory_;
+  std::optional<sampler> order_;
+  const dataset* from_ = nullptr;
+  std::int64_t generation_ = 0;
+  std::int64_t next_ = 0;
+  std::int64_t end_ = 0;
+  std::int64_t held_ = 0; ///< batches sent and still in use
+};
+
+/// True if a chunk of the worker reads images or labels.
+[[nodiscard]] bool reads_batches(const deployment& all, int worker);
+
+} // namespace pd

@@ -1,0 +1,146 @@
+#include "actors/stage.hpp"
+
+#include "engine/base/clock.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <utility>
+
+namespace pd {
+
+stage::stage(stage_actor::pointer self, stage_options options)
+  : self_{self},
+    is_{std::move(options)},
+    where_{is_.all->where()},
+    runner_{is_.chunks, is_.all->links, is_.worker, *this} {}
+
+stage_actor::behavior_type stage::make_behavior() {
+  return {
+    [this](const begin_pass& order) { begin(order); },
+    [this](const hold_pass&) {
+      is_held_ = true;
+      return pass_held{runner_.begun()};
+    },
+    [this](const report_waits&) { return wait_reported{runner_.waits_for()}; },
+    [this](const end_pass_at& order) {
+      if (!is_current(order.generation))
+        return;
+      is_held_ = false;
+      runner_.end_at(order.end);
+      advance();
+    },
+    [this](pd::batch& x) {
+      fact(x.generation, [this, value = std::move(x.value)]() mutable {
+        runner_.batch_arrived(std::move(value));
+      });
+    },
+    [this](pd::activation& x) {
+      fact(x.generation, [this, x = std::move(x)]() mutable {
+        runner_.activation_arrived(x.from, x.to, x.microbatch,
+                                   std::move(x.values));
+      });
+    },
+    [this](pd::gradient& x) {
+      fact(x.generation, [this, x = std::move(x)]() mutable {
+        runner_.gradient_arrived(x.from, x.to, x.microbatch,
+                                 std::move(x.values));
+      });
+    },
+    [this](const round_reduced& x) {
+      fact(x.generation,
+           [this, x] { runner_.round_reduced(x.chunk, x.round); });
+    }};
+}
+
+/// Tells the runner, and runs what has become ready. A fact that overtook its
+/// begin_pass waits for it; one of an old pass is dropped.
+void stage::fact(std::int64_t generation, std::function<void()> tell) {
+  if (generation < generation_)
+    return;
+  if (generation > generation_) {
+    early_.push_back(std::move(tell));
+    return;
+  }
+  tell();
+  advance();
+}
+
+void stage::begin(const begin_pass& order) {
+  generation_ = order.generation;
+  is_held_ = false;
+  has_told_end_ = false;
+  runner_.start(order.what.is_training ? is_.all->training
+                                       : is_.all->evaluation,
+                order.what.first_microbatch);
+  for (auto& each : std::exchange(early_, {}))
+    each();
+  advance();
+}
+
+bool stage::may_step() const {
+  if (runner_.is_over())
+    return false;
+  const auto kind = runner_.next().kind;
+  return !is_held_ || (kind != act::forward && kind != act::evaluate);
+}
+
+void stage::advance() {
+  while (may_step() && runner_.step()) {}
+  note_stall();
+  if (!runner_.is_over() || has_told_end_)
+    return;
+  has_told_end_ = true;
+  self_->send(is_.peers->coordinator,
+              pass_done{generation_, is_.worker,
+                        std::exchange(stall_us_, std::int64_t{0})});
+}
+
+/// Counts the time in which nothing but data was missing.
+void stage::note_stall() {
+  if (stalled_since_us_ > 0)
+    stall_us_ += now_us() - stalled_since_us_;
+  stalled_since_us_ = runner_.lacks_only_batch() ? now_us() : 0;
+}
+
+// -- what the row gives ------------------------------------------------------
+
+const stage_actor& stage::receiver(int to, std::int64_t microbatch) const {
+  const int worker = where_.worker_of(where_.stage_of_virtual(to), microbatch);
+  return is_.peers->stages[static_cast<std::size_t>(worker)];
+}
+
+void stage::activation(int from, int to, std::int64_t microbatch,
+                       std::vector<tensor> values) {
+  self_->send(
+    receiver(to, microbatch),
+    pd::activation{generation_, from, to, microbatch, std::move(values)});
+}
+
+void stage::gradient(int from, int to, std::int64_t microbatch,
+                     std::vector<tensor> values) {
+  self_->send(
+    receiver(to, microbatch),
+    pd::gradient{generation_, from, to, microbatch, std::move(values)});
+}
+
+void stage::round_done(int chunk, std::int64_t round) {
+  self_->send(is_.peers->sync, round_summed{generation_, chunk, round});
+}
+
+void stage::loss(const loss_figures& of) {
+  self_->send(is_.peers->coordinator,
+              loss_reported{generation_, of.microbatch, of.samples, of.loss,
+                            of.correct, of.correct_top5});
+}
+
+void stage::updated(int chunk, std::int64_t version, double lr) {
+  const int last = where_.worker_at(where_.stages() - 1, 0);
+  if (is_.worker == last && chunk + 1 == is_.all->how.shape.chunks)
+    self_->send(is_.peers->coordinator, version_made{generation_, version, lr});
+}
+
+void stage::batch_released(std::int64_t microbatch) {
+  self_->send(is_.peers->loader, batch_used{generation_, microbatch});
+}
+
+} // namespace pd

@@ -1,0 +1,68 @@
+/// Where faults become errors: what an actor throws ends it with its text, and
+/// the coordinator, which watches every actor, names it.
+///
+/// Also the shell that every actor of ours runs in: its state is a plain class,
+/// built and destroyed on the actor's own thread.
+
+#pragma once
+
+#include <caf/exit_reason.hpp>
+#include <caf/scheduled_actor.hpp>
+#include <caf/sec.hpp>
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace pd {
+
+/// The error of a thrown exception: sec::runtime_error with its text.
+[[nodiscard]] caf::error to_caf_error(const std::exception_ptr& thrown);
+
+/// The text that came with it, or CAF's own words.
+[[nodiscard]] std::string text_of(const caf::error& from);
+
+/// Called by every actor of ours before each message, on its own thread; null:
+/// nothing is. For tests, which let actors be late at random.
+inline std::atomic<void (*)()> before_each_message{nullptr};
+
+/// An actor whose behaviour is State::make_behavior(). State: a constructor
+/// (Handle::pointer self, xs...), and `static inline const char* name`.
+template <class State, class Handle>
+class shell final : public Handle::base {
+public:
+  template <class... Ts>
+  explicit shell(caf::actor_config& config, Ts... xs)
+    : Handle::base(config), make_{[this, xs...] {
+        state_ = std::make_unique<State>(this, xs...);
+      }} {
+    this->set_exception_handler(
+      [](caf::scheduled_actor*, std::exception_ptr& thrown) {
+        return to_caf_error(thrown);
+      });
+  }
+
+  typename Handle::behavior_type make_behavior() override {
+    std::exchange(make_, nullptr)();
+    return state_->make_behavior();
+  }
+
+  void on_exit() override { state_.reset(); }
+
+  caf::invoke_message_result consume(caf::mailbox_element& message) override {
+    if (auto* call = before_each_message.load(std::memory_order_relaxed))
+      call();
+    return Handle::base::consume(message);
+  }
+
+  const char* name() const override { return State::name; }
+
+private:
+  std::function<void()> make_;
+  std::unique_ptr<State> state_;
+};
+
+} // namespace pd

@@ -1,0 +1,220 @@
+/// Theorem 3 of docs/semantics.md: the actors give the oracle's bits, whoever
+/// is late.
+
+#include "actors/actor_runner.hpp"
+
+#include "actors/supervise.hpp"
+#include "engine/base/random.hpp"
+#include "engine/job/job_file.hpp"
+#include "engine/train/session.hpp"
+#include "tests/support/op_harness.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <thread>
+
+using namespace pd;
+
+namespace {
+
+const std::string base = R"(
+[model]
+name = "lenet"
+classes = 10
+image = [12, 12, 1]
+[data]
+dataset = "synthetic"
+samples = 256
+microbatch = 4
+[train]
+epochs = 2
+max_microbatches = 24
+[run]
+threads_per_worker = 1
+)";
+
+const std::string three_stages = "[[stage]]\nuntil = 'pool1'\n"
+                                 "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
+const std::string hybrid = "[[stage]]\nuntil = 'pool1'\nreplicas = 2\n"
+                           "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
+const std::string uneven = "[[stage]]\nuntil = 'pool1'\n"
+                           "[[stage]]\nuntil = 'fc1'\nreplicas = 3\n"
+                           "[[stage]]\n";
+
+job read(const std::string& text) {
+  const auto made = parse_job(base + text, "x.toml");
+  if (!made)
+    FAIL(made.failure().message);
+  return *made;
+}
+
+std::string rounds(const std::string& name) {
+  return "[schedule]\nname = '" + name + "'\nmicrobatches = 12\n";
+}
+
+struct outcome {
+  std::vector<double> losses;
+  std::vector<double> evaluations;
+  std::map<std::string, std::vector<float>> weights;
+  bool operator==(const outcome&) const = default;
+};
+
+outcome run(const std::string& text, const runner_maker& make) {
+  auto with = open_session(read(text), all_ops(), make);
+  if (!with)
+    FAIL(with.failure().message);
+  outcome made;
+  const std::atomic<bool> never{false};
+  const auto done = with->loop->run(
+    {[&](const update_metrics& at, const train_progress&) -> result<void> {
+       made.losses.push_back(at.loss);
+       return {};
+     },
+     [](const train_progress&) {},
+     [&](const evaluation_metrics& at) -> result<void> {
+       made.evaluations.push_back(at.loss);
+       return {};
+     }},
+    never);
+  if (!done)
+    FAIL(done.failure().message);
+  const auto weights = with->runner->weights();
+  REQUIRE(weights);
+  for (const auto& each : *weights)
+    made.weights[each.name] = each.values;
+  return made;
+}
+
+/// Lets actors be late while it lives.
+class random_delays {
+public:
+  explicit random_delays(std::uint64_t seed) {
+    key = make_random_key(seed, "delays");
+    before_each_message = [] {
+      const auto word = philox(key, count.fetch_add(1))[0];
+      if (word % 8 == 0)
+        std::this_thread::sleep_for(std::chrono::microseconds{word / 8 % 300});
+    };
+  }
+  random_delays(const random_delays&) = delete;
+  random_delays& operator=(const random_delays&) = delete;
+  ~random_delays() { before_each_message = nullptr; }
+
+private:
+  static inline random_key key;
+  static inline std::atomic<std::uint64_t> count{0};
+};
+
+const std::vector<std::string>& all_jobs() {
+  static const std::vector<std::string> jobs{
+    "",
+    "[[stage]]\nreplicas = 2\n",
+    three_stages,
+    hybrid,
+    uneven,
+    three_stages + "[schedule]\nname = 'model-parallel'\n",
+    three_stages + "[schedule]\nvertical_sync = true\n",
+    hybrid + rounds("gpipe"),
+    hybrid + rounds("1f1b"),
+    three_stages + rounds("pipedream-2bw"),
+    three_stages + rounds("zero-bubble"),
+    three_stages + rounds("zero-bubble-2p"),
+    "[[stage]]\nuntil = 'pool1'\n[[stage]]\nuntil = 'pool2'\n"
+    "[[stage]]\nuntil = 'fc1'\n[[stage]]\n"
+    "[schedule]\nname = 'interleaved'\nchunks = 2\nmicrobatches = 12\n"};
+  return jobs;
+}
+
+} // namespace
+
+TEST_CASE("actors give the oracle's bits under every schedule", "[actors]") {
+  for (const auto& each : all_jobs()) {
+    INFO(each);
+    const auto got = run(each, actor_runner::make);
+    const auto wanted = run(each, {});
+    CHECK(got.losses == wanted.losses);
+    CHECK(got.evaluations == wanted.evaluations);
+    CHECK(got.weights == wanted.weights);
+  }
+}
+
+TEST_CASE("actors give the oracle's bits however late they are",
+          "[actors][slow]") {
+  std::uint64_t seed = 0;
+  for (const auto& each : all_jobs()) {
+    const auto wanted = run(each, {});
+    for (int i = 0; i < 16; ++i) { // 208 runs
+      INFO(each << "\nseed " << seed);
+      const random_delays late{seed++};
+      CHECK(run(each, actor_runner::make) == wanted);
+    }
+  }
+}
+
+TEST_CASE("a stopped pass ends after whole rounds", "[actors]") {
+  auto with = open_session(read(hybrid), all_ops(), actor_runner::make);
+  if (!with)
+    FAIL(with.failure().message);
+  std::atomic<bool> stop{false};
+  std::int64_t updates = 0;
+  const auto done = with->loop->run(
+    {[&](const update_metrics&, const train_progress&) -> result<void> {
+       stop = ++updates == 3;
+       return {};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    stop);
+  REQUIRE(done);
+  CHECK(done->samples % 8 == 0); // two replicas of 4 samples
+  CHECK(done->samples >= 12);
+}
+
+TEST_CASE("a sample that cannot be read ends the run and names its worker",
+          "[actors]") {
+  class broken_dataset final : public dataset {
+  public:
+    broken_dataset() : dataset{{"broken", 256, 10, {12, 12, 1}}} {}
+    result<void> read(std::int64_t, std::span<float>) const override {
+      return error{errc::bad_file, "images.gz: offset 17: cut short"};
+    }
+    [[nodiscard]] std::int32_t label(std::int64_t) const override { return 0; }
+  };
+  const broken_dataset broken;
+  auto with = open_session(
+    read(hybrid), all_ops(),
+    [&](std::shared_ptr<const deployment> of, const registry& ops,
+        const dataset*, const dataset* evaluation) {
+      return actor_runner::make(std::move(of), ops, &broken, evaluation);
+    });
+  REQUIRE(with);
+  const std::atomic<bool> never{false};
+  const auto done = with->loop->run(
+    {[](const update_metrics&, const train_progress&) -> result<void> {
+       return {};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    never);
+  REQUIRE(!done);
+  CHECK_THAT(done.failure().message,
+             Catch::Contains("(stage 0, replica ")
+               && Catch::Contains("data loader: ")
+               && Catch::Contains("images.gz: offset 17: cut short"));
+}
+
+TEST_CASE("an error of the caller ends the run", "[actors]") {
+  auto with = open_session(read(three_stages), all_ops(), actor_runner::make);
+  REQUIRE(with);
+  const std::atomic<bool> never{false};
+  const auto done = with->loop->run(
+    {[&](const update_metrics&, const train_progress&) -> result<void> {
+       return error{errc::io, "no room"};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    never);
+  REQUIRE(!done);
+  CHECK(done.failure().message == "no room");
+}

@@ -85,8 +85,9 @@ bool stage::may_step() const {
 }
 
 void stage::advance() {
+  end_stall();
   while (may_step() && runner_.step()) {}
-  note_stall();
+  stalled_since_us_ = runner_.lacks_only_batch() ? now_us() : 0;
   if (!runner_.is_over() || has_told_end_)
     return;
   has_told_end_ = true;
@@ -96,10 +97,10 @@ void stage::advance() {
 }
 
 /// Counts the time in which nothing but data was missing.
-void stage::note_stall() {
+void stage::end_stall() {
   if (stalled_since_us_ > 0)
     stall_us_ += now_us() - stalled_since_us_;
-  stalled_since_us_ = runner_.lacks_only_batch() ? now_us() : 0;
+  stalled_since_us_ = 0;
 }
 
 // -- what the row gives ------------------------------------------------------

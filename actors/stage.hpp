@@ -48,7 +48,7 @@ public:
 private:
   void begin(const begin_pass& order);
   void fact(std::int64_t generation, std::function<void()> tell);
-  void note_stall();
+  void end_stall();
   void advance();
   [[nodiscard]] bool may_step() const;
   [[nodiscard]] bool is_current(std::int64_t generation) const {

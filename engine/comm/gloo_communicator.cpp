@@ -2,6 +2,7 @@
 
 #include "engine/comm/gloo_group.hpp"
 #include "engine/comm/gloo_store.hpp"
+#include "engine/comm/host_address.hpp"
 
 #include <algorithm>
 #include <gloo/rendezvous/context.h>
@@ -59,7 +60,9 @@ result<void> check_options(const gloo_options& options) {
     return error{errc::bad_value,
                  "segment_bytes = " + std::to_string(options.segment_bytes)
                    + ": wants a multiple of 4 above 0"};
-  return {};
+  // Gloo crashes if it does not find them.
+  return options.interface.empty() ? check_host(options.host)
+                                   : check_interface(options.interface);
 }
 
 result<void> say_hello(rendezvous_store& store, const gloo_options& options) {

@@ -139,14 +139,14 @@ TEST_CASE("groups do not hear of each other", "[comm][close]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
   const auto a = make_group(kind, 2);
   const auto b = make_group(kind, 2);
+  const auto data = noise(100, 2);
   bytes in_a(100);
   bytes in_b(100);
   auto from_a = a[0]->receive(1, 1, in_a);
   auto from_b = b[0]->receive(1, 1, in_b);
-  auto to_a = a[1]->send(0, 1, noise(100, 1));
+  auto to_a = a[1]->send(0, 1, data);
   CHECK(from_a.wait());
   a[1]->close();
-  const auto data = noise(100, 2);
   auto to_b = b[1]->send(0, 1, data);
   CHECK(from_b.wait());
   CHECK(in_b == data);

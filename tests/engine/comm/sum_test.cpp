@@ -100,16 +100,17 @@ TEST_CASE("sums, barriers and transfers do not meet each other's bytes",
   const auto group = make_group(kind, 2, 64);
   const auto said = on_all_ranks(group, [](communicator& at) -> result<void> {
     const int peer = 1 - at.rank();
+    const auto out = noise(100, 5);
     std::vector<std::byte> in(100);
     auto receiving = at.receive(peer, 0, in); // the tag of the first sum
     std::vector<float> data(100, 1.0F);
     PD_CHECK(at.sum(data));
     PD_CHECK(at.barrier());
-    auto sending = at.send(peer, 0, noise(100, 5));
+    auto sending = at.send(peer, 0, out);
     PD_CHECK(at.sum(data));
     PD_CHECK(sending.wait());
     PD_CHECK(receiving.wait());
-    if (in != noise(100, 5) || data[99] != 4.0F)
+    if (in != out || data[99] != 4.0F)
       return error{errc::failed, "mixed up"};
     return {};
   });

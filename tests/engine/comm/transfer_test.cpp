@@ -162,9 +162,10 @@ TEST_CASE("a send that is aborted frees its waiter, its receive waits on",
           "[comm][transfer][abort]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
   const auto group = make_group(kind, 2);
+  const auto other = noise(10, 2);
   const auto data = noise(100, 1);
   bytes got(100);
-  auto unwanted = group[0]->send(1, 4, noise(10, 2));
+  auto unwanted = group[0]->send(1, 4, other);
   unwanted.abort();
   CHECK(failure_of(unwanted).code == errc::interrupted);
   auto in = group[1]->receive(0, 4, got);

@@ -297,3 +297,95 @@ TEST_CASE("bad input ends with 2 and one line that names it",
   }
   CHECK_FALSE(fs::exists(in / "runs"));
 }
+
+// -- pipelines ---------------------------------------------------------------
+
+namespace {
+
+const std::string hybrid_stages = "[[stage]]\nuntil = 'pool1'\nreplicas = 2\n"
+                                  "[[stage]]\n";
+
+} // namespace
+
+TEST_CASE("a hybrid job trains, and its exported weights evaluate the same",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("hybrid.toml", small_job(hybrid_stages));
+  const auto trained = run(in, {"run", job, "--runs", in / "runs", "--json"});
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  const auto summary = nlohmann::json::parse(trained.out);
+  CHECK(summary["samples"] == 640);
+  const std::string directory = summary["run_directory"];
+  const auto weights = in / "w.safetensors";
+  REQUIRE(run(in, {"export", directory, "-o", weights}).status == 0);
+  const auto evaluated = run(
+    in, {"run", in.write("small.toml", small_job()), "--set", "train.epochs=0",
+         "--set", "model.weights=" + weights, "--runs", in / "runs", "--json"});
+  INFO(evaluated.err);
+  REQUIRE(evaluated.status == 0);
+  CHECK(nlohmann::json::parse(evaluated.out)["eval_accuracy"]
+        == summary["eval_accuracy"]);
+}
+
+TEST_CASE("an interrupted pipeline drains and ends with 130",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write(
+    "hybrid.toml", small_job("[train]\nepochs = 100000\n" + hybrid_stages));
+  const running one{in, {"run", job, "--runs", in / "runs"}};
+  REQUIRE(one.prints("epoch 1 "));
+  one.signal(SIGINT);
+  const auto done = one.wait();
+  CHECK(done.status == 130);
+  CHECK_THAT(done.out, Catch::Contains("trained on "));
+}
+
+TEST_CASE("check of a pipeline prints the memory of each stage",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("hybrid.toml", small_job(hybrid_stages));
+  const auto done = run(in, {"check", job, "--json"});
+  REQUIRE(done.status == 0);
+  const auto found = nlohmann::json::parse(done.out);
+  REQUIRE(found["stages"].size() == 2);
+  CHECK(found["stages"][0]["replicas"] == 2);
+  CHECK(found["stages"][0]["versions"] == 2);
+  CHECK(found["stages"][1]["versions"] == 1);
+  CHECK(found["stages"][0]["memory_bytes"].contains("handoffs"));
+}
+
+TEST_CASE("schedule draws a timetable, and its file form is valid",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("hybrid.toml", small_job(hybrid_stages));
+  const auto drawn = run(in, {"schedule", job, "--svg", in / "a.svg"});
+  CHECK(drawn.status == 0);
+  CHECK_THAT(drawn.out, Catch::Contains("worker 2"));
+  CHECK_THAT(read(in / "a.svg"), Catch::StartsWith("<svg"));
+  const auto text = run(in, {"schedule", job, "--text"});
+  REQUIRE(text.status == 0);
+  const auto file = in.write("a.timetable", text.out);
+  CHECK(run(in, {"schedule", "--check", file}).status == 0);
+  const auto broken = in.write("b.timetable", text.out + "worker 9: F0\n");
+  const auto refused = run(in, {"schedule", "--check", broken});
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Catch::Contains("b.timetable"));
+  const auto used = run(in, {"run", job, "--set", "schedule.file=" + file,
+                             "--runs", in / "runs", "--json"});
+  INFO(used.err);
+  CHECK(used.status == 0);
+}
+
+TEST_CASE("a stage that ends nowhere is one clear line and status 2",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job =
+    in.write("bad.toml", small_job("[[stage]]\nuntil = 'pol1'\n[[stage]]\n"));
+  for (const auto* command : {"run", "check", "schedule"}) {
+    const auto done = run(in, {command, job});
+    CHECK(done.status == 2);
+    CHECK_THAT(done.err, Catch::Contains("stage 0: until = 'pol1'")
+                           && Catch::Contains("did you mean 'pool1'?"));
+  }
+}

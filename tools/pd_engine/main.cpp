@@ -22,6 +22,7 @@ constexpr command commands[]{
   {"run", "train a job", pd::add_run},
   {"check", "check a job and print it resolved, with its memory",
    pd::add_check},
+  {"schedule", "print, draw or validate a timetable", pd::add_schedule},
   {"init", "write a job's initial weights", pd::add_init},
   {"export", "write a run's weights as one file that PyTorch loads",
    pd::add_export},

@@ -328,6 +328,19 @@ TEST_CASE("a hybrid job trains, and its exported weights evaluate the same",
         == summary["eval_accuracy"]);
 }
 
+TEST_CASE("a forward-only run of a pipeline evaluates and trains nothing",
+          "[end_to_end][command]") {
+  const scratch_folder in;
+  const auto job = in.write("hybrid.toml", small_job(hybrid_stages));
+  const auto done =
+    run(in, {"run", job, "--forward-only", "--runs", in / "runs", "--json"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto summary = nlohmann::json::parse(done.out);
+  CHECK(summary["samples"] == 0);
+  CHECK(summary["eval_samples"] == 640);
+}
+
 TEST_CASE("an interrupted pipeline drains and ends with 130",
           "[end_to_end][command]") {
   const scratch_folder in;

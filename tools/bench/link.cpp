@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <functional>
+#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
@@ -223,7 +224,7 @@ void print(const all_figures& all, const bench_options& options) {
       print_sums(name, all.at(name).sums);
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv) try {
   bench_options options;
   CLI::App app{"bench_link: latency and throughput between two workers"};
   app.add_flag("--quick", options.is_quick, "a few sizes");
@@ -234,13 +235,11 @@ int run(int argc, char** argv) {
     ->check(CLI::IsMember({"memcpy", "local", "tcp", "gloo"}))
     ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
-    print(measure(options), options);
-  } catch (const std::exception& fault) {
-    fmt::print(stderr, "bench_link: error: {}\n", fault.what());
-    return 2;
-  }
+  print(measure(options), options);
   return 0;
+} catch (const std::exception& fault) {
+  std::cerr << "bench_link: error: " << fault.what() << '\n';
+  return 2;
 }
 
 } // namespace

@@ -22,6 +22,7 @@ struct run_arguments {
   job_arguments which;
   std::string runs = "runs";
   bool is_json = false;
+  bool is_forward_only = false;
 };
 
 std::string figures(const update_metrics& at) {
@@ -144,7 +145,10 @@ result<run_directory> open_directory(const session& with,
 }
 
 void run(const run_arguments& given, command_context& context) {
-  const auto job = load_job(given.which.path, given.which.overrides);
+  auto overrides = given.which.overrides;
+  if (given.is_forward_only)
+    overrides.emplace_back("train.epochs=0");
+  const auto job = load_job(given.which.path, overrides);
   if (!job)
     return fail(context, job.failure());
   auto with = open_session(*job, context.ops, actor_runner::make);
@@ -177,6 +181,8 @@ void add_run(CLI::App& app, command_context& context) {
   app.add_option("--runs", given->runs, "where run directories are made")
     ->capture_default_str();
   app.add_flag("--json", given->is_json, "print one JSON object at the end");
+  app.add_flag("--forward-only", given->is_forward_only,
+               "only evaluate: [train] epochs = 0");
   app.callback([given, &context] { run(*given, context); });
 }
 

@@ -193,6 +193,7 @@ std::vector<std::int64_t> link_sizes(bool is_quick) {
 std::vector<link_figures> measure_link(link_end& end, int side,
                                        const std::vector<std::int64_t>& sizes) {
   std::vector<link_figures> all;
+  all.reserve(sizes.size());
   for (const auto size : sizes)
     all.push_back(measure_size(end, side, size));
   return all;

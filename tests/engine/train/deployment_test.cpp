@@ -118,3 +118,24 @@ TEST_CASE("a timetable from a file is run, and refused for another job",
   CHECK(failure_of(three_stages + key).starts_with(path.string() + ": "));
   std::filesystem::remove(path);
 }
+
+TEST_CASE("every job in graphs is cut and has a valid timetable",
+          "[train][deployment]") {
+  namespace fs = std::filesystem;
+  const std::vector<std::string> part_of_an_epoch{"train.max_microbatches=48"};
+  int jobs = 0;
+  for (const auto& each :
+       fs::directory_iterator{fs::path{PD_SOURCE_DIR} / "graphs"}) {
+    if (each.path().extension() != ".toml")
+      continue;
+    INFO(each.path());
+    const auto what = load_job(each.path().string(), part_of_an_epoch);
+    REQUIRE(what);
+    const auto all =
+      deploy(*what, {.training = 60000, .evaluation = 10000}, all_ops());
+    INFO((all ? "" : all.failure().message));
+    CHECK(all);
+    ++jobs;
+  }
+  CHECK(jobs >= 20);
+}

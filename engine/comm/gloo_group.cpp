@@ -180,26 +180,31 @@ bool gloo_group::wait_for_bytes(gloo_transfer& one) {
 }
 
 void gloo_group::abort(gloo_transfer& one) {
-  {
-    const std::lock_guard lock{mutex_};
-    if (one.outcome || one.verdict || one.cancel)
-      return;
-    if (one.is_send) {
-      if (sends_.remove(
-            one.key, [&](const pointer& each) { return each.get() == &one; }))
-        end(one, aborted_error(one.key));
-      return;
-    }
-    one.cancel = std::make_unique<outgoing_frame>(
-      *context_, gloo_frame{gloo_frame::message::cancel, one.key.kind,
-                            one.key.tag, one.id, one.size});
-    one.is_cancel_open = true;
-  }
+  if (!begin_abort(one))
+    return;
   try {
     one.cancel->send(one.key.from);
   } catch (const std::exception& fault) {
     on_death(one.key.from, gloo_reason(fault));
   }
+}
+
+/// True if the sender is to be asked: only it knows whether bytes are coming.
+bool gloo_group::begin_abort(gloo_transfer& one) {
+  const std::lock_guard lock{mutex_};
+  if (one.outcome || one.verdict || one.cancel)
+    return false;
+  const auto is_it = [&](const pointer& each) { return each.get() == &one; };
+  if (one.is_send) {
+    if (sends_.remove(one.key, is_it))
+      end(one, aborted_error(one.key));
+    return false;
+  }
+  one.cancel = std::make_unique<outgoing_frame>(
+    *context_, gloo_frame{gloo_frame::message::cancel, one.key.kind,
+                          one.key.tag, one.id, one.size});
+  one.is_cancel_open = true;
+  return true;
 }
 
 // -- what the peers say -------------------------------------------------------

@@ -110,6 +110,7 @@ private:
   void reply(int peer, const gloo_frame& frame);
   bool wait_until_started(gloo_transfer& one);
   bool wait_for_bytes(gloo_transfer& one);
+  bool begin_abort(gloo_transfer& one);
 
   void on_frame(int peer, const gloo_frame& frame);
   void on_credit(int peer, const gloo_frame& frame);

@@ -42,6 +42,7 @@ private:
 std::vector<std::unique_ptr<communicator>> make_local_group(int size) {
   const auto group = std::make_shared<local_group>(size);
   std::vector<std::unique_ptr<communicator>> ranks;
+  ranks.reserve(static_cast<std::size_t>(size));
   for (int rank = 0; rank < size; ++rank)
     ranks.push_back(std::make_unique<local_communicator>(rank, size, group));
   return ranks;

@@ -154,7 +154,7 @@ result<void> local_group::sum(int rank, std::span<float> data) {
   std::unique_lock lock{mutex_};
   parts_[static_cast<std::size_t>(rank)] = data;
   PD_CHECK(wait_for_parts(rank, lock));
-  const auto fits = parts_fit_;
+  auto fits = parts_fit_;
   if (fits) {
     lock.unlock();
     add_share(rank);

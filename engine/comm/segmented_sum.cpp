@@ -55,6 +55,7 @@ std::span<float> segmented_sum::scratch(int peer, std::int64_t segment) {
 
 std::vector<int> segmented_sum::peers() const {
   std::vector<int> all; // the next rank first, so that not all ask one at once
+  all.reserve(static_cast<std::size_t>(group_.size()));
   for (int i = 1; i < group_.size(); ++i)
     all.push_back((group_.rank() + i) % group_.size());
   return all;

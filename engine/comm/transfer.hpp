@@ -28,6 +28,7 @@ struct transfer_key {
   traffic kind = traffic::user;
   std::uint64_t tag = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): of the comparison itself
   auto operator<=>(const transfer_key&) const = default;
   /// True if it needs every rank of the group.
   [[nodiscard]] bool is_collective() const { return kind != traffic::user; }

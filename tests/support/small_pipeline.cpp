@@ -12,14 +12,18 @@ namespace {
 
 constexpr std::int64_t classes = 10;
 
+template <class T>
+T value_of(result<T> from) {
+  if (!from)
+    FAIL(from.failure().message);
+  return std::move(*from);
+}
+
 std::vector<int> ends_of(const graph& net,
                          const std::vector<std::string>& until) {
   auto names = until;
   names.emplace_back();
-  const auto ends = stage_ends(net, names);
-  if (!ends)
-    FAIL(ends.failure().message);
-  return *ends;
+  return value_of(stage_ends(net, names));
 }
 
 std::int64_t peak(const row& cells, int chunk) {
@@ -71,55 +75,46 @@ small_pipeline::small_pipeline(const schedule_options& how,
                                double dropout, const device_maker& open)
   : loader_{{.threads = 1}} {
   const auto net = small_network(dropout);
-  auto cut = cut_pipeline(net, all_ops(), small_samples, ends_of(net, until));
-  if (!cut)
-    FAIL(cut.failure().message);
-  stages_ = std::move(*cut);
-  const auto links = links_of(stages_, how.shape);
-  REQUIRE(links);
-  links_ = *links;
-  const auto made = generate(how);
-  if (!made)
-    FAIL(made.failure().message);
-  all_ = std::make_shared<const timetable>(*made);
-  const placement where{how.shape};
-  const bool is_split = how.name.starts_with("zero-bubble");
-  for (int w = 0; w < where.workers(); ++w) {
-    const auto& cells = all_->rows[static_cast<std::size_t>(w)];
-    auto part = std::make_unique<worker>();
-    part->on = open
-                 ? open()
-                 : std::make_unique<cpu_device>(device_options{.threads = 1});
-    for (int c = 0; c < how.shape.chunks; ++c) {
-      const auto& stage = stages_[static_cast<std::size_t>(
-        where.virtual_stage(where.stage_of(w), c))];
-      std::set<int> outputs;
-      for (const auto& each : stage.departures)
-        outputs.insert(each.node);
-      auto plan =
-        plan_stage(stage.net, all_ops(), *part->on,
-                   {.in_flight = static_cast<int>(peak(cells, c)),
-                    .splits_backward = is_split,
-                    .seed = 5,
-                    .handoff_buffers = static_cast<int>(peak(cells, c)) + 1},
-                   outputs);
-      if (!plan)
-        FAIL(plan.failure().message);
-      auto program = stage_program::make(
-        std::move(*plan), *part->on, static_cast<int>(versions_kept(cells)));
-      REQUIRE(program);
-      learning_rate_policy rate;
-      rate.base = 0.05;
-      auto updates =
-        optimizer::make({{.momentum = 0.9, .weight_decay = 1e-3}, rate, 0},
-                        **program, all_ops(), *part->on);
-      REQUIRE(updates);
-      part->programs.push_back(std::move(*program));
-      part->updates.push_back(std::move(*updates));
-      part->stages.push_back(&stage);
-    }
-    workers_.push_back(std::move(part));
+  stages_ =
+    value_of(cut_pipeline(net, all_ops(), small_samples, ends_of(net, until)));
+  links_ = value_of(links_of(stages_, how.shape));
+  all_ = std::make_shared<const timetable>(value_of(generate(how)));
+  for (int w = 0; w < placement{how.shape}.workers(); ++w) {
+    workers_.push_back(std::make_unique<worker>());
+    workers_.back()->on =
+      open ? open()
+           : std::make_unique<cpu_device>(device_options{.threads = 1});
+    for (int c = 0; c < how.shape.chunks; ++c)
+      add_chunk(w, c);
   }
+}
+
+void small_pipeline::add_chunk(int index, int chunk) {
+  const placement where{all_->shape};
+  const auto& cells = all_->rows[static_cast<std::size_t>(index)];
+  const auto& stage = stages_[static_cast<std::size_t>(
+    where.virtual_stage(where.stage_of(index), chunk))];
+  auto& to = *workers_[static_cast<std::size_t>(index)];
+  std::set<int> outputs;
+  for (const auto& each : stage.departures)
+    outputs.insert(each.node);
+  const auto in_flight = static_cast<int>(peak(cells, chunk));
+  auto program = value_of(stage_program::make(
+    value_of(
+      plan_stage(stage.net, all_ops(), *to.on,
+                 {.in_flight = in_flight,
+                  .splits_backward = all_->schedule.starts_with("zero-bubble"),
+                  .seed = 5,
+                  .handoff_buffers = in_flight + 1},
+                 outputs)),
+    *to.on, static_cast<int>(versions_kept(cells))));
+  learning_rate_policy rate;
+  rate.base = 0.05;
+  to.updates.push_back(
+    value_of(optimizer::make({{.momentum = 0.9, .weight_decay = 1e-3}, rate, 0},
+                             *program, all_ops(), *to.on)));
+  to.programs.push_back(std::move(program));
+  to.stages.push_back(&stage);
 }
 
 small_pipeline::~small_pipeline() = default;

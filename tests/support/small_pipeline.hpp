@@ -57,6 +57,8 @@ public:
 private:
   struct worker;
 
+  void add_chunk(int worker, int chunk);
+
   std::vector<pipeline_stage> stages_;
   topology links_;
   std::shared_ptr<const timetable> all_;

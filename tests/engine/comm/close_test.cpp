@@ -22,6 +22,14 @@ std::future<std::string> wait_aside(transfer& one) {
   return std::async(std::launch::async, [&one] { return text_of(one.wait()); });
 }
 
+result<void> add_meet_and_leave(communicator& at) {
+  std::vector<float> data(997, 1.0F);
+  PD_CHECK(at.sum(data));
+  PD_CHECK(at.barrier());
+  at.close();
+  return {};
+}
+
 } // namespace
 
 TEST_CASE("close frees every waiter, here and at the peers", "[comm][close]") {
@@ -110,18 +118,9 @@ TEST_CASE("what was sent before a close arrives after it", "[comm][close]") {
 TEST_CASE("a rank may leave right after a sum or barrier that others still end",
           "[comm][close]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
-  for (int i = 0; i < 5; ++i) {
-    const auto group = make_group(kind, 3, 256);
-    const auto said =
-      on_all_ranks(group, [&](communicator& at) -> result<void> {
-        std::vector<float> data(997, 1.0F);
-        PD_CHECK(at.sum(data));
-        PD_CHECK(at.barrier());
-        at.close();
-        return {};
-      });
-    CHECK(said == all_fine(3));
-  }
+  for (int i = 0; i < 5; ++i)
+    CHECK(on_all_ranks(make_group(kind, 3, 256), add_meet_and_leave)
+          == all_fine(3));
 }
 
 TEST_CASE("transfers may outlive their communicator", "[comm][close]") {

@@ -26,6 +26,7 @@ std::unique_ptr<communicator> join(rendezvous_store& store,
 ranks make_gloo_group(int size, std::int64_t segment_bytes) {
   memory_store store;
   std::vector<std::future<std::unique_ptr<communicator>>> joining;
+  joining.reserve(static_cast<std::size_t>(size));
   for (int rank = 0; rank < size; ++rank)
     joining.push_back(std::async(std::launch::async, [&, rank] {
       gloo_options options;

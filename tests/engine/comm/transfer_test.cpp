@@ -1,10 +1,10 @@
+#include "engine/base/random.hpp"
 #include "tests/engine/comm/groups.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <future>
 
 using namespace pd;
@@ -13,6 +13,12 @@ using namespace pd::test;
 namespace {
 
 using bytes = std::vector<std::byte>;
+
+result<void> wait_all(std::vector<transfer>& all) {
+  for (auto& each : all)
+    PD_CHECK(each.wait());
+  return {};
+}
 
 error failure_of(transfer& one) {
   const auto done = one.wait();
@@ -33,39 +39,86 @@ result<void> talk(communicator& at, std::uint64_t tag) {
   return {};
 }
 
+/// Edges, and sizes at random up to 3 MB.
+std::vector<std::size_t> some_sizes() {
+  std::vector<std::size_t> sizes{0, 1, 3, 64, 4096, 65537, 1U << 20U};
+  const auto key = make_random_key(3, "sizes");
+  for (std::uint64_t i = 0; i < 8; ++i)
+    sizes.push_back(static_cast<std::size_t>(uniform(key, i) * 3e6F));
+  return sizes;
+}
+
+/// Messages to the other rank and from it, all on their way at once.
+struct exchange {
+  communicator& at;
+  int peer = 1 - at.rank();
+  std::vector<bytes> in = {};
+  std::vector<bytes> out = {};
+  std::vector<transfer> all = {};
+
+  static bytes from(int rank, std::size_t size) {
+    return noise(size, size + static_cast<std::size_t>(rank));
+  }
+
+  void post(std::size_t i) {
+    const bool receives_first = (static_cast<int>(i) + at.rank()) % 2 == 0;
+    if (receives_first)
+      all.push_back(at.receive(peer, i, in[i]));
+    all.push_back(at.send(peer, i, out[i]));
+    if (!receives_first)
+      all.push_back(at.receive(peer, i, in[i]));
+  }
+
+  result<void> run(const std::vector<std::size_t>& sizes) {
+    for (const auto size : sizes) {
+      in.emplace_back(size);
+      out.push_back(from(at.rank(), size));
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      post(i);
+    PD_CHECK(wait_all(all));
+    for (const auto& each : in)
+      if (each != from(peer, each.size()))
+        return error{errc::failed, "wrong bytes"};
+    return {};
+  }
+};
+
+/// Sends or receives so many bytes, and says why that failed.
+error post_wrong_size(communicator& at, std::size_t size) {
+  bytes memory(size, std::byte{3});
+  auto one = at.rank() == 0 ? at.send(1, 9, memory) : at.receive(0, 9, memory);
+  const auto why = failure_of(one);
+  if (std::ranges::count(memory, std::byte{3}) != std::ssize(memory))
+    return {errc::failed, "bytes moved"};
+  return why;
+}
+
+/// Aborts on both sides while the bytes go; "" or what is not whole.
+std::string race(const ranks& group, std::uint64_t tag) {
+  const auto data = noise(20'000, tag);
+  bytes got(data.size());
+  auto in = group[1]->receive(0, tag, got);
+  auto sending = std::async(std::launch::async, [&] {
+    auto out = group[0]->send(1, tag, data);
+    out.abort();
+    return out.wait().has_value();
+  });
+  in.abort();
+  const bool is_here = in.wait().has_value();
+  if (sending.get() != is_here)
+    return "one side only";
+  return got == (is_here ? data : bytes(data.size())) ? "" : "wrong bytes";
+}
+
 } // namespace
 
 TEST_CASE("bytes of any size arrive as they were, both ways at once",
           "[comm][transfer]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
   const auto group = make_group(kind, 2);
-  const std::array<std::size_t, 10> sizes{
-    0, 1, 3, 64, 4096, 65537, 250001, 1048576, 999999, 3000000};
-  const auto said = on_all_ranks(group, [&](communicator& at) -> result<void> {
-    const int peer = 1 - at.rank();
-    std::vector<bytes> in;
-    std::vector<bytes> out;
-    for (const auto size : sizes) {
-      in.emplace_back(size);
-      out.push_back(noise(size, size + static_cast<std::size_t>(at.rank())));
-    }
-    std::vector<transfer> all;
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      if ((static_cast<int>(i) + at.rank()) % 2 == 0) { // one posts first
-        all.push_back(at.receive(peer, i, in[i]));
-        all.push_back(at.send(peer, i, out[i]));
-      } else {
-        all.push_back(at.send(peer, i, out[i]));
-        all.push_back(at.receive(peer, i, in[i]));
-      }
-    }
-    for (auto& each : all)
-      PD_CHECK(each.wait());
-    for (std::size_t i = 0; i < sizes.size(); ++i)
-      if (in[i] != noise(sizes[i], sizes[i] + static_cast<std::size_t>(peer)))
-        return error{errc::failed, "wrong bytes: " + std::to_string(sizes[i])};
-    return {};
-  });
+  const auto said = on_all_ranks(
+    group, [&](communicator& at) { return exchange{at}.run(some_sizes()); });
   CHECK(said == all_fine(2));
 }
 
@@ -108,8 +161,7 @@ TEST_CASE("tags are matched in any order, one tag in the order of posting",
       all.push_back(at.send(next, ~(tags - 1 - i / 2),
                             out[2 * (tags - 1 - i / 2) + i % 2]));
     std::ranges::reverse(all);
-    for (auto& each : all)
-      PD_CHECK(each.wait());
+    PD_CHECK(wait_all(all));
     for (std::uint64_t i = 0; i < 2 * tags; ++i)
       if (in[i] != noise(500, i * 3 + static_cast<std::uint64_t>(last)))
         return error{errc::failed, "message " + std::to_string(i)};
@@ -121,22 +173,18 @@ TEST_CASE("tags are matched in any order, one tag in the order of posting",
 TEST_CASE("sizes that differ are an error on both sides and the group goes on",
           "[comm][transfer]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
-  const auto [sent, wanted] = GENERATE(
-    table<std::size_t, std::size_t>({{12, 16}, {3000, 16}, {0, 1}, {1, 0}}));
+  const auto sizes = GENERATE(
+    values<std::array<std::size_t, 2>>({{12, 16}, {3000, 16}, {0, 1}, {1, 0}}));
   const auto group = make_group(kind, 2);
   const auto said = on_all_ranks(group, [&](communicator& at) -> result<void> {
-    bytes memory(at.rank() == 0 ? sent : wanted, std::byte{3});
-    auto one =
-      at.rank() == 0 ? at.send(1, 9, memory) : at.receive(0, 9, memory);
-    const auto why = failure_of(one);
+    const auto size = sizes[static_cast<std::size_t>(at.rank())];
+    const auto why = post_wrong_size(at, size);
     PD_CHECK(talk(at, 9));
-    if (std::ranges::count(memory, std::byte{3}) != std::ssize(memory))
-      return error{errc::failed, "bytes moved"};
     return why;
   });
-  const auto text = "rank 0 sends " + std::to_string(sent)
+  const auto text = "rank 0 sends " + std::to_string(sizes[0])
                     + " B to rank 1, tag 9, which receives "
-                    + std::to_string(wanted) + " B";
+                    + std::to_string(sizes[1]) + " B";
   CHECK(said == answers{text, text});
 }
 
@@ -195,21 +243,8 @@ TEST_CASE("aborts race with arrivals and every transfer is whole or untouched",
           "[comm][transfer][abort]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
   const auto group = make_group(kind, 2);
-  for (std::uint64_t i = 0; i < 50; ++i) {
-    const auto data = noise(20'000, i);
-    bytes got(data.size());
-    auto in = group[1]->receive(0, i, got);
-    auto sending = std::async(std::launch::async, [&] {
-      auto out = group[0]->send(1, i, data);
-      out.abort();
-      return out.wait().has_value();
-    });
-    in.abort();
-    const bool is_here = in.wait().has_value();
-    const bool is_out = sending.get();
-    REQUIRE(is_here == is_out);
-    REQUIRE((is_here ? got == data : got == bytes(data.size())));
-  }
+  for (std::uint64_t i = 0; i < 50; ++i)
+    CHECK(race(group, i).empty());
 }
 
 TEST_CASE("a transfer that nobody waits for ends with its handle",

@@ -93,6 +93,7 @@ private:
   int size_;
   std::int64_t segment_bytes_;
   std::uint64_t collectives_ = 0; ///< begun; tags them
+  std::vector<float> scratch_;    ///< of sums: some segments
 };
 
 } // namespace pd

@@ -23,14 +23,16 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
   : group_{group},
     data_{data},
     tag_{tag},
+    scratch_{group.scratch_},
     segment_elems_{std::min<std::int64_t>(
       group.segment_bytes_ / 4,
       std::max<std::int64_t>(1, ceil_div(std::ssize(data), group.size())))},
     segments_{std::max<std::int64_t>(
       1, ceil_div(ceil_div(std::ssize(data), group.size()), segment_elems_))} {
-  const auto slots = std::min(scratch_slots, segments_);
-  scratch_.resize(
-    static_cast<std::size_t>(slots * group.size() * segment_elems_));
+  const auto wanted = static_cast<std::size_t>(
+    std::min(scratch_slots, segments_) * group.size() * segment_elems_);
+  if (scratch_.size() < wanted)
+    scratch_.resize(wanted);
 }
 
 std::int64_t segmented_sum::shard_begin(int owner) const {
@@ -87,6 +89,7 @@ void segmented_sum::post(std::int64_t segment) {
 void segmented_sum::add(std::int64_t segment) {
   const auto mine = slice(group_.rank(), segment);
   std::vector<const float*> parts;
+  parts.reserve(static_cast<std::size_t>(group_.size()));
   for (int r = 0; r < group_.size(); ++r)
     parts.push_back(r == group_.rank() ? mine.data()
                                        : scratch(r, segment).data());

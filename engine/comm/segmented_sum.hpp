@@ -56,9 +56,9 @@ private:
   communicator& group_;
   std::span<float> data_;
   std::uint64_t tag_;
+  std::vector<float>& scratch_; ///< the group's: it grows once
   std::int64_t segment_elems_;
   std::int64_t segments_;
-  std::vector<float> scratch_;
   std::deque<step> steps_; ///< begun and not finished, the oldest first
   std::int64_t finished_ = 0;
 };

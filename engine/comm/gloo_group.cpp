@@ -316,11 +316,11 @@ void gloo_group::on_death(int peer, const std::string& why) {
 
 // -- ending -------------------------------------------------------------------
 
-/// @pre the mutex is held
+/// While the group closes, every error is that. @pre the mutex is held
 void gloo_group::end(gloo_transfer& one, result<void> verdict) {
   if (one.verdict)
     return;
-  one.verdict = std::move(verdict);
+  one.verdict = !verdict && closing_ ? *closing_ : std::move(verdict);
   one.changed.notify_all();
   one.payload.wake();
   if (one.key.is_collective() && !*one.verdict)

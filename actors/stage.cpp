@@ -35,13 +35,15 @@ stage_actor::behavior_type stage::make_behavior() {
       });
     },
     [this](pd::activation& x) {
-      fact(x.generation, [this, x = std::move(x)]() mutable {
+      const auto generation = x.generation;
+      fact(generation, [this, x = std::move(x)]() mutable {
         runner_.activation_arrived(x.from, x.to, x.microbatch,
                                    std::move(x.values));
       });
     },
     [this](pd::gradient& x) {
-      fact(x.generation, [this, x = std::move(x)]() mutable {
+      const auto generation = x.generation;
+      fact(generation, [this, x = std::move(x)]() mutable {
         runner_.gradient_arrived(x.from, x.to, x.microbatch,
                                  std::move(x.values));
       });

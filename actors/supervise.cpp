@@ -18,7 +18,7 @@ caf::error to_caf_error(const std::exception_ptr& thrown) {
 
 std::string text_of(const caf::error& from) {
   const auto& context = from.context();
-  if (context.size() > 0 && context.match_element<std::string>(0))
+  if (!context.empty() && context.match_element<std::string>(0))
     return context.get_as<std::string>(0);
   if (!from)
     return "it ended";

@@ -58,7 +58,7 @@ public:
     return Handle::base::consume(message);
   }
 
-  const char* name() const override { return State::name; }
+  [[nodiscard]] const char* name() const override { return State::name; }
 
 private:
   std::function<void()> make_;

@@ -18,10 +18,11 @@ std::size_t at(std::int64_t index) {
 /// A row, whose results go straight to the other rows.
 class oracle::worker final : public outbox {
 public:
-  worker(oracle& of, int index, std::vector<row_runner::chunk_parts> chunks,
-         topology links)
+  worker(oracle& of, int index,
+         const std::vector<row_runner::chunk_parts>& chunks,
+         const topology& links)
     : parts{chunks},
-      runner{std::move(chunks), std::move(links), index, *this},
+      runner{chunks, links, index, *this},
       of_{of},
       index_{index} {}
 
@@ -62,11 +63,11 @@ private:
   int index_;
 };
 
-oracle::oracle(std::vector<std::vector<row_runner::chunk_parts>> workers,
-               topology links) {
-  for (auto& each : workers)
+oracle::oracle(const std::vector<std::vector<row_runner::chunk_parts>>& workers,
+               const topology& links) {
+  for (const auto& each : workers)
     workers_.push_back(std::make_unique<worker>(
-      *this, static_cast<int>(workers_.size()), std::move(each), links));
+      *this, static_cast<int>(workers_.size()), each, links));
 }
 
 oracle::~oracle() = default;

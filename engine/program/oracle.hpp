@@ -31,8 +31,8 @@ struct oracle_calls {
 class oracle {
 public:
   /// By worker: its chunks. All of it outlives the oracle.
-  oracle(std::vector<std::vector<row_runner::chunk_parts>> workers,
-         topology links);
+  oracle(const std::vector<std::vector<row_runner::chunk_parts>>& workers,
+         const topology& links);
   ~oracle();
 
   /// Runs a timetable to its end.

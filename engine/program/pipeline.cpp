@@ -125,7 +125,8 @@ result<std::vector<int>> stage_ends(const graph& whole,
   for (std::size_t s = 0; s < until.size(); ++s) {
     const bool is_last = s + 1 == until.size();
     const auto& name = until[s];
-    const auto where = "stage " + std::to_string(s) + ": until";
+    const auto where =
+      "stage " + std::to_string(s) + ": until = '" + name + "'";
     if (name.empty() && !is_last)
       return error{errc::bad_value,
                    where
@@ -136,11 +137,10 @@ result<std::vector<int>> stage_ends(const graph& whole,
                       : end_of(whole, name);
     if (end < 0)
       return error{errc::unknown_name,
-                   where + " = '" + name + "': no such node or block in "
-                     + whole.name + did_you_mean(name, block_names(whole))};
+                   where + ": no such node or block in " + whole.name
+                     + did_you_mean(name, block_names(whole))};
     if (!ends.empty() && end <= ends.back())
-      return error{errc::bad_value, where + " = '" + name
-                                      + "': ends before stage "
+      return error{errc::bad_value, where + ": ends before stage "
                                       + std::to_string(s - 1) + " does"};
     ends.push_back(end);
   }

@@ -52,10 +52,10 @@ struct row_runner::chunk_state {
   }
 };
 
-row_runner::row_runner(std::vector<chunk_parts> chunks, topology links,
+row_runner::row_runner(const std::vector<chunk_parts>& chunks, topology links,
                        int worker, outbox& to)
   : links_{std::move(links)}, worker_{worker}, to_{to} {
-  for (auto& each : chunks) {
+  for (const auto& each : chunks) {
     auto made = std::make_unique<chunk_state>();
     made->parts = each;
     made->index = static_cast<int>(chunks_.size());
@@ -323,6 +323,7 @@ std::vector<tensor> row_runner::output_grads_of(chunk_state& chunk,
         by_output[chunk.output_of(each.node)] = std::move(*next++);
   }
   std::vector<tensor> grads;
+  grads.reserve(by_output.size());
   for (auto& [output, grad] : by_output)
     grads.push_back(std::move(grad));
   return grads;

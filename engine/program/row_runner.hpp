@@ -81,7 +81,7 @@ public:
   };
 
   /// @pre validate(all, links)
-  row_runner(std::vector<chunk_parts> chunks, topology links, int worker,
+  row_runner(const std::vector<chunk_parts>& chunks, topology links, int worker,
              outbox& to);
   ~row_runner();
 

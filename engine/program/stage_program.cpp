@@ -15,6 +15,11 @@ std::size_t at(int index) {
   return static_cast<std::size_t>(index);
 }
 
+const tensor& at_or_die(std::span<const tensor> all, std::size_t index) {
+  PD_ASSERT(index < all.size());
+  return all[index];
+}
+
 } // namespace
 
 /// The calls of one node for one slot. Their operands are placed once; what
@@ -65,24 +70,29 @@ stage_program::~stage_program() {
 }
 
 result<void> stage_program::allocate(device& on, int weight_versions) {
+  on_ = &on;
   work_ = on.make_stream();
   PD_TRY(weights_, weight_store::make(plan_, weight_versions, on));
   PD_TRY(scratch_, on.memory().allocate(plan_.scratch_bytes));
-  on_ = &on;
-  input_grads_.resize(plan_.gradients.size());
-  for (const auto* part : {&plan_.values, &plan_.gradients})
-    for (const auto& each : *part) {
-      auto& buffers = handoffs_.emplace_back();
-      for (int i = 0; each.is_handed_on && i < plan_.options.handoff_buffers;
-           ++i) {
-        PD_TRY(auto made, on.memory().allocate(each.type.bytes()));
-        buffers.push_back(std::move(made));
-      }
-    }
+  PD_CHECK(allocate_handoffs());
   for (int i = 0; i < plan_.options.in_flight; ++i) {
     PD_TRY(auto each, make_slot(on));
     slots_.push_back(std::move(each));
   }
+  return {};
+}
+
+result<void> stage_program::allocate_handoffs() {
+  input_grads_.resize(plan_.gradients.size());
+  for (const auto* part : {&plan_.values, &plan_.gradients})
+    for (const auto& each : *part) {
+      auto& buffers = handoffs_.emplace_back();
+      const int count = each.is_handed_on ? plan_.options.handoff_buffers : 0;
+      for (int i = 0; i < count; ++i) {
+        PD_TRY(auto made, on_->memory().allocate(each.type.bytes()));
+        buffers.push_back(std::move(made));
+      }
+    }
   return {};
 }
 
@@ -207,31 +217,30 @@ void stage_program::bind_parameters(slot& in) {
     }
 }
 
+/// What comes from outside: waits for it, holds it until the work is done.
+operand stage_program::hold(tensor& place, const placed_tensor& planned,
+                            const tensor& given) {
+  PD_ASSERT(given.type == planned.type);
+  work_->wait(given.ready);
+  place = given;
+  return operand{place.bytes()};
+}
+
 void stage_program::bind_inputs(slot& in, std::span<const tensor> inputs) {
   std::size_t next = 0;
-  for (std::size_t i = 0; i < plan_.values.size(); ++i) {
-    if (!plan_.values[i].is_external)
-      continue;
-    PD_ASSERT(next < inputs.size());
-    PD_ASSERT(inputs[next].type == plan_.values[i].type);
-    work_->wait(inputs[next].ready);
-    in.values[i] = operand{inputs[next].bytes()};
-    in.held[i] = inputs[next++];
-  }
+  for (std::size_t i = 0; i < plan_.values.size(); ++i)
+    if (plan_.values[i].is_external)
+      in.values[i] =
+        hold(in.held[i], plan_.values[i], at_or_die(inputs, next++));
   PD_ASSERT_EQ(next, inputs.size());
 }
 
 void stage_program::bind_output_grads(slot& in, std::span<const tensor> grads) {
   std::size_t next = 0;
-  for (std::size_t g = 0; g < plan_.gradients.size(); ++g) {
-    if (!plan_.gradients[g].is_external)
-      continue;
-    PD_ASSERT(next < grads.size());
-    PD_ASSERT(grads[next].type == plan_.gradients[g].type);
-    work_->wait(grads[next].ready);
-    in.grads[g] = operand{grads[next].bytes()};
-    in.held[plan_.values.size() + g] = grads[next++];
-  }
+  for (std::size_t g = 0; g < plan_.gradients.size(); ++g)
+    if (plan_.gradients[g].is_external)
+      in.grads[g] = hold(in.held[plan_.values.size() + g], plan_.gradients[g],
+                         at_or_die(grads, next++));
   PD_ASSERT_EQ(next, grads.size());
 }
 

@@ -84,6 +84,7 @@ private:
 
   explicit stage_program(stage_plan plan);
   [[nodiscard]] result<void> allocate(device& on, int weight_versions);
+  [[nodiscard]] result<void> allocate_handoffs();
   [[nodiscard]] result<std::unique_ptr<slot>> make_slot(device& on);
   [[nodiscard]] prepared_node prepare(const planned_node& from, slot& in);
   void initialize();
@@ -91,6 +92,8 @@ private:
   [[nodiscard]] slot& slot_of(std::int64_t microbatch);
   [[nodiscard]] slot& free_slot();
   void bind_parameters(slot& in);
+  [[nodiscard]] operand hold(tensor& place, const placed_tensor& planned,
+                             const tensor& given);
   void bind_inputs(slot& in, std::span<const tensor> inputs);
   void bind_output_grads(slot& in, std::span<const tensor> grads);
   void bind_handed_on_values(slot& in);

@@ -306,6 +306,7 @@ std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
                                                           int worker) const {
   const auto where = all.where();
   std::vector<row_runner::chunk_parts> made;
+  made.reserve(at(all.how.shape.chunks));
   for (int c = 0; c < all.how.shape.chunks; ++c)
     made.push_back(
       {programs[at(c)].get(), updates.empty() ? nullptr : updates[at(c)].get(),
@@ -313,26 +314,36 @@ std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
   return made;
 }
 
+namespace {
+
+result<void> add_chunk(worker_parts& to, stage_plan plan, const deployment& all,
+                       int worker, const registry& ops) {
+  PD_TRY(auto program, stage_program::make(std::move(plan), *to.on,
+                                           versions_of_worker(all, worker)));
+  if (all.training) {
+    PD_TRY(auto updates,
+           optimizer::make(optimizer_of(all, worker), *program, ops, *to.on));
+    to.updates.push_back(std::move(updates));
+  }
+  to.programs.push_back(std::move(program));
+  return {};
+}
+
+} // namespace
+
 result<worker_parts> make_worker(const deployment& all, int worker,
                                  const registry& ops) {
   worker_parts made;
   PD_TRY(made.on,
          open_device(all.what.run.device, {.threads = threads_of_worker(all)}));
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
-  for (auto& plan : plans) {
-    PD_TRY(auto program, stage_program::make(std::move(plan), *made.on,
-                                             versions_of_worker(all, worker)));
-    if (all.training) {
-      PD_TRY(auto updates, optimizer::make(optimizer_of(all, worker), *program,
-                                           ops, *made.on));
-      made.updates.push_back(std::move(updates));
-    }
-    made.programs.push_back(std::move(program));
-  }
-  if (!all.what.model.weights.empty())
-    for (auto& each : made.programs)
-      PD_CHECK(
-        load_weights(*each, all.what.model.weights, weight_names(all.stages)));
+  for (auto& plan : plans)
+    PD_CHECK(add_chunk(made, std::move(plan), all, worker, ops));
+  if (all.what.model.weights.empty())
+    return made;
+  for (auto& each : made.programs)
+    PD_CHECK(
+      load_weights(*each, all.what.model.weights, weight_names(all.stages)));
   return made;
 }
 

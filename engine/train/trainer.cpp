@@ -131,18 +131,13 @@ result<void> trainer::evaluate(std::int64_t epoch,
 
 // -- the run -----------------------------------------------------------------
 
-result<train_summary> trainer::run(const train_observer& observer,
-                                   const std::atomic<bool>& stop) {
-  begin_us_ = now_us();
+result<void> trainer::train_all(const train_observer& observer,
+                                const std::atomic<bool>& stop) {
   const auto epochs = of_.what.train.epochs;
-  if (epochs == 0)
-    PD_CHECK(evaluate(0, observer, stop));
-  else {
-    const auto samples = of_.training->microbatches * of_.what.data.microbatch;
-    summary_.left_over = of_.sizes.training - samples;
-    progress_.samples_total = epochs * samples;
-  }
   const auto& when = of_.what.train.evaluate;
+  const auto samples = of_.training->microbatches * of_.what.data.microbatch;
+  summary_.left_over = of_.sizes.training - samples;
+  progress_.samples_total = epochs * samples;
   for (std::int64_t epoch = 0; epoch < epochs && !stop; ++epoch) {
     PD_CHECK(train_epoch(epoch, observer, stop));
     const bool is_due =
@@ -150,6 +145,16 @@ result<train_summary> trainer::run(const train_observer& observer,
     if (is_due && !stop)
       PD_CHECK(evaluate(epoch, observer, stop));
   }
+  return {};
+}
+
+result<train_summary> trainer::run(const train_observer& observer,
+                                   const std::atomic<bool>& stop) {
+  begin_us_ = now_us();
+  if (of_.what.train.epochs == 0)
+    PD_CHECK(evaluate(0, observer, stop));
+  else
+    PD_CHECK(train_all(observer, stop));
   summary_.data_stall_s = on_.data_stall_s();
   summary_.samples_per_s =
     ratio(static_cast<double>(summary_.samples), summary_.seconds);

@@ -63,6 +63,8 @@ private:
     void add(const loss_figures& of);
   };
 
+  [[nodiscard]] result<void> train_all(const train_observer& observer,
+                                       const std::atomic<bool>& stop);
   [[nodiscard]] result<void> train_epoch(std::int64_t epoch,
                                          const train_observer& observer,
                                          const std::atomic<bool>& stop);

@@ -74,7 +74,7 @@ TEST_CASE("a stage that ends nowhere is refused with the nearest name",
   CHECK(failure_of("[[stage]]\nuntil = 'fc1'\n[[stage]]\nuntil = 'pool1'\n")
           .starts_with("stage 1: until = 'pool1': ends before stage 0 does"));
   CHECK(failure_of("[[stage]]\n[[stage]]\n")
-          .starts_with("stage 0: until: wanted a node or block"));
+          .starts_with("stage 0: until = '': wanted a node or block"));
 }
 
 TEST_CASE("a depth that no schedule can run with is refused",

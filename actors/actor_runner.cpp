@@ -104,6 +104,7 @@ void actor_runner::parts::spawn_all(const dataset* training,
     coordinator_options{all, actors,
                         caf::actor_cast<client_actor>(
                           caf::actor_cast<caf::strong_actor_ptr>(*client))});
+  (*client)->monitor(coordinating);
   for (std::size_t w = 0; w < peers.size(); ++w)
     *peers[w] = {actors->stages, actors->loaders[w], actors->syncs[w],
                  coordinating};
@@ -162,6 +163,8 @@ actor_runner::~actor_runner() {
 
 result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
                                const std::atomic<bool>& stop) {
+  if (!what.is_training)
+    share_statistics(*is_->all, is_->workers);
   auto& self = **is_->client;
   self.send(is_->coordinating,
             run_pass{what.epoch, what.first_microbatch, what.is_training});
@@ -204,15 +207,7 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
 }
 
 result<std::vector<named_tensor>> actor_runner::weights() {
-  std::vector<named_tensor> made;
-  const auto where = is_->all->where();
-  for (int stage = 0; stage < where.stages(); ++stage) {
-    const auto at = static_cast<std::size_t>(where.worker_at(stage, 0));
-    for (auto& each : is_->workers[at].programs)
-      for (auto& tensor : weights_of(*each))
-        made.push_back(std::move(tensor));
-  }
-  return made;
+  return weights_of_workers(*is_->all, is_->workers);
 }
 
 double actor_runner::data_stall_s() const {

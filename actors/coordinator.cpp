@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 
 namespace pd {
 
@@ -18,13 +17,6 @@ constexpr std::chrono::minutes hold_timeout{10};
 
 /// After it a stage counts as busy.
 constexpr std::chrono::seconds wait_timeout{5};
-
-std::int64_t common_round(const timetable& all) {
-  std::int64_t whole = 1;
-  for (const auto each : all.rounds)
-    whole = std::lcm(whole, each);
-  return whole;
-}
 
 } // namespace
 

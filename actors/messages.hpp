@@ -24,8 +24,8 @@
 /// (2) Who sent a tensor writes it no more. Who got it may queue work on it
 ///     after its ready event.
 ///
-/// (3) Every message carries the generation of the pass that it belongs to;
-///     one of another generation is dropped.
+/// (3) What belongs to a pass carries its generation: a stage keeps what came
+///     before its begin_pass, and drops what is left of an older one.
 ///
 /// (4) A message with a handle stays in its process: it has no type id, and CAF
 ///     refuses to serialize it. Bytes go between processes in engine/comm.

@@ -17,8 +17,8 @@ stage::stage(stage_actor::pointer self, stage_options options)
 stage_actor::behavior_type stage::make_behavior() {
   return {
     [this](const begin_pass& order) { begin(order); },
-    [this](const hold_pass&) {
-      is_held_ = true;
+    [this](const hold_pass& order) {
+      is_held_ = is_current(order.generation);
       return pass_held{runner_.begun()};
     },
     [this](const report_waits&) { return wait_reported{runner_.waits_for()}; },
@@ -126,7 +126,9 @@ void stage::gradient(int from, int to, std::int64_t microbatch,
     pd::gradient{generation_, from, to, microbatch, std::move(values)});
 }
 
+/// Others will read the gradients, so they have to be there, not only queued.
 void stage::round_done(int chunk, std::int64_t round) {
+  is_.chunks[static_cast<std::size_t>(chunk)].program->work().synchronize();
   self_->send(is_.peers->sync, round_summed{generation_, chunk, round});
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,8 +22,14 @@ public:
   [[nodiscard]] std::byte* data() const { return memory_.get(); }
   [[nodiscard]] std::int64_t bytes() const { return bytes_; }
   explicit operator bool() const { return memory_ != nullptr; }
-  /// True if another handle to the same memory is alive.
-  [[nodiscard]] bool is_shared() const { return memory_.use_count() > 1; }
+  /// True if another handle to the same memory is alive. If not, what its
+  /// owner did with the memory has happened before this returns.
+  [[nodiscard]] bool is_shared() const {
+    if (memory_.use_count() > 1)
+      return true;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return false;
+  }
 
 private:
   friend class pool;

@@ -1,7 +1,8 @@
 /// How the elements of an activation lie in memory.
 ///
 /// Every device has one activation layout a precision, and every 4-D activation
-/// on it is stored so; anything else (rows, labels, a loader's images) is plain.
+/// on it is stored so; anything else (rows, labels, a loader's images) is
+/// plain.
 
 #pragma once
 

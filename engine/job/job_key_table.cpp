@@ -83,18 +83,30 @@ std::string unless_final(const job& j) {
   return unless_policy(j, "polynomial", "cosine");
 }
 
+/// A timetable from a file says all that these would.
+std::string if_generated(const job& j) {
+  return unless(j.schedule.file.empty(), "a schedule without a file",
+                "schedule.file", j.schedule.file);
+}
+
 std::string unless_rounds(const job& j) {
+  if (!j.schedule.file.empty())
+    return if_generated(j);
   const auto& name = j.schedule.name;
   return unless(name != "model-parallel" && name != "pipedream",
                 "a schedule with rounds", "schedule.name", name);
 }
 
 std::string unless_interleaved(const job& j) {
+  if (!j.schedule.file.empty())
+    return "";
   return unless(j.schedule.name == "interleaved", "interleaved",
                 "schedule.name", j.schedule.name);
 }
 
 std::string unless_pipedream(const job& j) {
+  if (!j.schedule.file.empty())
+    return if_generated(j);
   return unless(j.schedule.name == "pipedream", "pipedream", "schedule.name",
                 j.schedule.name);
 }
@@ -365,7 +377,8 @@ void add_schedule_keys(std::vector<job_key>& to) {
                 .meaning = "in what order workers run what; "
                            "`model-parallel` and `pipedream` update after one "
                            "microbatch a replica, the others after a round",
-                .choices = schedule_names()});
+                .choices = schedule_names(),
+                .refuse = if_generated});
   to.push_back({.section = "schedule",
                 .name = "microbatches",
                 .place = PD_AT(schedule.microbatches),
@@ -381,7 +394,8 @@ void add_schedule_keys(std::vector<job_key>& to) {
                            "simulation finds best",
                 .unit = "microbatches",
                 .least = 1,
-                .most = 4096});
+                .most = 4096,
+                .refuse = if_generated});
   to.push_back({.section = "schedule",
                 .name = "chunks",
                 .place = PD_AT(schedule.chunks),

@@ -3,7 +3,6 @@
 #include "engine/program/replica_sum.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace pd {
 
@@ -122,9 +121,7 @@ result<void> oracle::load_for(std::size_t index) {
 
 void oracle::end_after_begun_rounds() {
   is_ending_ = true;
-  std::int64_t round = 1;
-  for (const auto each : all_->rounds)
-    round = std::lcm(round, each);
+  const auto round = common_round(*all_);
   for (auto& each : workers_)
     each->runner.end_at((begun_ + round - 1) / round * round);
 }

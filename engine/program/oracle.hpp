@@ -1,6 +1,5 @@
 /// Runs the rows of all workers on one thread, an action at a time: no actors,
-/// no network. What the actor runtime gives has to have its bits; and it is
-/// how a job of one stage runs without them.
+/// no network. What the actor runtime gives has to have its bits.
 ///
 /// Thread: its owner's.
 

@@ -141,7 +141,8 @@ result<std::vector<int>> stage_ends(const graph& whole,
                      + did_you_mean(name, block_names(whole))};
     if (!ends.empty() && end <= ends.back())
       return error{errc::bad_value, where + ": ends before stage "
-                                      + std::to_string(s - 1) + " does"};
+                                      + std::to_string(s - 1)
+                                      + " does, or where it does"};
     ends.push_back(end);
   }
   if (ends.back() != static_cast<int>(whole.nodes.size()))

@@ -47,7 +47,7 @@ struct pipeline_stage {
 [[nodiscard]] result<std::vector<int>>
 stage_ends(const graph& whole, const std::vector<std::string>& until);
 
-/// Cuts equally by a count of stages when no [[stage]] says where.
+/// Cuts at `ends` (stage_ends), fuses and infers each stage.
 ///
 /// Errors: bad_value if a stage would be empty; those of cut() and infer().
 [[nodiscard]] result<std::vector<pipeline_stage>>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace pd {
 
@@ -33,6 +34,13 @@ result<void> check_counts(const timetable& all, int stage) {
 
 bool is_evaluation(const timetable& all) {
   return all.schedule == "evaluation";
+}
+
+std::int64_t common_round(const timetable& all) {
+  std::int64_t whole = 1;
+  for (const auto each : all.rounds)
+    whole = std::lcm(whole, each);
+  return whole;
 }
 
 std::int64_t versions_made(const timetable& all, int stage) {

@@ -45,6 +45,9 @@ struct timetable {
 /// True for forwards only, of schedule "evaluation".
 [[nodiscard]] bool is_evaluation(const timetable& all);
 
+/// Microbatches of the least round that is whole on every stage.
+[[nodiscard]] std::int64_t common_round(const timetable& all);
+
 /// How many versions an epoch makes at `stage`: what the next one starts from.
 [[nodiscard]] std::int64_t versions_made(const timetable& all, int stage);
 

@@ -8,7 +8,8 @@
 #include "engine/train/weights.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <cstring>
+#include <iterator>
 
 namespace pd {
 
@@ -41,6 +42,28 @@ pipeline_shape shape_of(const job& from) {
   return made;
 }
 
+/// A worker holds several of the [[stage]], and has one count of replicas.
+result<void> check_replicas(const job& from, const pipeline_shape& shape) {
+  for (std::size_t s = 0; s < from.stages.size(); ++s)
+    if (from.stages[s].replicas != shape.replicas[s % shape.replicas.size()])
+      return error{errc::bad_value,
+                   "stage " + std::to_string(s) + ": replicas: wanted "
+                     + std::to_string(shape.replicas[s % shape.replicas.size()])
+                     + " as stage " + std::to_string(s % shape.replicas.size())
+                     + ", whose workers hold it too, got "
+                     + std::to_string(from.stages[s].replicas)};
+  return {};
+}
+
+/// The norm that clips is of all gradients together, and no stage has them.
+result<void> check_clipping(const job& from) {
+  if (from.train.clip_norm > 0 && from.stages.size() > 1)
+    return error{errc::not_supported,
+                 "train.clip_norm: not supported with several [[stage]] by "
+                 "this version; wanted 0"};
+  return {};
+}
+
 result<void> check_chunks(const job& from) {
   const auto stages = static_cast<std::int64_t>(from.stages.size());
   if (from.schedule.chunks > 1
@@ -66,9 +89,11 @@ result<std::vector<pipeline_stage>> cut_job(const job& from, const graph& net,
 
 result<schedule_options> options_of(const job& from) {
   PD_CHECK(check_chunks(from));
+  PD_CHECK(check_clipping(from));
   schedule_options made;
   made.name = from.schedule.name;
   made.shape = shape_of(from);
+  PD_CHECK(check_replicas(from, made.shape));
   made.round = from.schedule.microbatches;
   made.vertical_sync = from.schedule.vertical_sync;
   for (const auto each : from.schedule.depth)
@@ -81,6 +106,21 @@ std::int64_t available(const job& from, std::int64_t samples) {
   return from.train.max_microbatches > 0
            ? std::min(whole, from.train.max_microbatches)
            : whole;
+}
+
+bool has_any(const timetable& all, act kind) {
+  const auto is_it = [&](const action& each) { return each.kind == kind; };
+  return std::ranges::any_of(all.rows, [&](const row& each) {
+    return std::ranges::any_of(each, is_it);
+  });
+}
+
+bool has_halves(const timetable& all) {
+  return has_any(all, act::input) || has_any(all, act::weight);
+}
+
+bool has_whole_backwards(const timetable& all) {
+  return has_any(all, act::backward);
 }
 
 result<timetable> generated(const deployment& of) {
@@ -96,6 +136,13 @@ result<timetable> read_timetable(const deployment& of, std::int64_t has) {
   auto made = parse_timetable(text);
   if (!made)
     return made.failure().within(path);
+  if (is_evaluation(*made) || made->microbatches == 0)
+    return error{errc::bad_value, path + ": it trains nothing"};
+  if (has_halves(*made) && has_whole_backwards(*made))
+    return error{errc::not_supported,
+                 path
+                   + ": B, and I and W, in one timetable are not supported by "
+                     "this version; wanted one or the other"};
   if (made->shape != of.how.shape)
     return error{errc::bad_value,
                  path + ": it is for stages of " + to_string(made->shape)
@@ -151,15 +198,6 @@ int peak_in_flight(const row& cells, int chunk) {
   return most;
 }
 
-bool has_halves(const timetable& all) {
-  const auto is_half = [](const action& each) {
-    return each.kind == act::input || each.kind == act::weight;
-  };
-  return std::ranges::any_of(all.rows, [&](const row& each) {
-    return std::ranges::any_of(each, is_half);
-  });
-}
-
 /// What a neighbour may still hold of this chunk's: as many as are in flight
 /// at it for this replica.
 int peak_at_neighbours(const deployment& all, int worker, int chunk) {
@@ -204,9 +242,12 @@ optimizer_options optimizer_of(const deployment& all, int worker) {
   const int stage = all.where().stage_of(worker);
   const auto& replicas = all.how.shape.replicas;
   auto rate = all.what.optimizer.rate;
-  if (all.what.optimizer.scale_lr_by_replicas)
-    rate.base *= static_cast<double>(replicas[at(stage)])
-                 / static_cast<double>(replicas[0]);
+  if (all.what.optimizer.scale_lr_by_replicas) {
+    const auto factor = static_cast<double>(replicas[at(stage)])
+                        / static_cast<double>(replicas[0]);
+    rate.base *= factor;
+    rate.final *= factor;
+  }
   rate.epochs = static_cast<double>(all.what.train.epochs);
   rate.updates_per_epoch = versions_made(*all.training, stage);
   return {all.what.optimizer.rule, rate, all.what.train.clip_norm};
@@ -223,13 +264,6 @@ result<graph> build_graph(const job& from, const registry& ops) {
       if (each.op == "softmax_loss")
         each.settings["label_smoothing"] = from.train.label_smoothing;
   return net;
-}
-
-std::int64_t deployment::common_round() const {
-  std::int64_t whole = 1;
-  for (const auto each : training->rounds)
-    whole = std::lcm(whole, each);
-  return whole;
 }
 
 result<deployment> deploy(const job& from, const data_sizes& sizes,
@@ -292,8 +326,10 @@ memory_of_worker(const deployment& all, int worker,
         std::ranges::find(items, own[i].name, &memory_item::name);
       if (same == items.end())
         items.push_back(own[i]);
-      else
+      else {
         same->bytes += own[i].bytes;
+        same->what = "of all chunks";
+      }
     }
     for (std::size_t i = 0; i < plan.values.size(); ++i)
       inputs += plan.values[i].is_external ? plan.values[i].type.bytes() : 0;
@@ -311,6 +347,35 @@ std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
     made.push_back(
       {programs[at(c)].get(), updates.empty() ? nullptr : updates[at(c)].get(),
        &all.stages[at(where.virtual_stage(where.stage_of(worker), c))]});
+  return made;
+}
+
+void share_statistics(const deployment& all,
+                      std::vector<worker_parts>& workers) {
+  const auto where = all.where();
+  for (int w = 0; w < where.workers(); ++w) {
+    const auto& first = workers[at(where.worker_at(where.stage_of(w), 0))];
+    for (std::size_t c = 0; c < first.programs.size(); ++c) {
+      auto& to = *workers[at(w)].programs[c];
+      if (&to == first.programs[c].get())
+        continue;
+      first.programs[c]->work().synchronize();
+      to.work().synchronize();
+      std::memcpy(to.weights().statistics(),
+                  first.programs[c]->weights().statistics(),
+                  static_cast<std::size_t>(to.plan().statistics_bytes));
+    }
+  }
+}
+
+std::vector<named_tensor>
+weights_of_workers(const deployment& all,
+                   const std::vector<worker_parts>& workers) {
+  std::vector<named_tensor> made;
+  const auto where = all.where();
+  for (int stage = 0; stage < where.stages(); ++stage)
+    for (const auto& each : workers[at(where.worker_at(stage, 0))].programs)
+      std::ranges::move(weights_of(*each), std::back_inserter(made));
   return made;
 }
 
@@ -338,7 +403,10 @@ result<worker_parts> make_worker(const deployment& all, int worker,
          open_device(all.what.run.device, {.threads = threads_of_worker(all)}));
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
   for (auto& plan : plans)
-    PD_CHECK(add_chunk(made, std::move(plan), all, worker, ops));
+    if (auto added = add_chunk(made, std::move(plan), all, worker, ops); !added)
+      return added.failure().within(
+        "worker " + std::to_string(worker) + " (stage "
+        + std::to_string(all.where().stage_of(worker)) + ")");
   if (all.what.model.weights.empty())
     return made;
   for (auto& each : made.programs)

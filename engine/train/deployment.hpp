@@ -8,6 +8,7 @@
 #include "engine/program/optimizer.hpp"
 #include "engine/program/row_runner.hpp"
 #include "engine/schedule/generate.hpp"
+#include "engine/train/weights.hpp"
 
 #include <memory>
 #include <vector>
@@ -31,8 +32,6 @@ struct deployment {
   bool splits_backward = false;
 
   [[nodiscard]] placement where() const { return placement{how.shape}; }
-  /// Microbatches of a round that is whole on every stage.
-  [[nodiscard]] std::int64_t common_round() const;
 };
 
 /// The network of a job, loss included, as its file or its builder gives it.
@@ -74,6 +73,18 @@ struct worker_parts {
   [[nodiscard]] std::vector<row_runner::chunk_parts>
   chunks(const deployment& all, int worker) const;
 };
+
+/// Gives all replicas of a stage the batch norm statistics of its replica 0:
+/// before an evaluation, so that it is one of the weights that are saved.
+/// @pre between two passes
+void share_statistics(const deployment& all,
+                      std::vector<worker_parts>& workers);
+
+/// All parameters and statistics, of replica 0 of each stage.
+/// @pre between two passes
+[[nodiscard]] std::vector<named_tensor>
+weights_of_workers(const deployment& all,
+                   const std::vector<worker_parts>& workers);
 
 /// Opens the device, takes the memory, sets or loads the weights.
 /// Errors: out_of_memory; of the weights file.

@@ -8,7 +8,7 @@ result<sampler> order_of(const deployment& of, const data_pass& what) {
   return sampler::make(
     {.samples = what.is_training ? of.sizes.training : of.sizes.evaluation,
      .microbatch = of.what.data.microbatch,
-     .round = what.is_training ? of.common_round() : 1,
+     .round = what.is_training ? common_round(*what.all) : 1,
      .max_microbatches = what.is_training ? what.all->microbatches : 0,
      .seed = static_cast<std::uint64_t>(of.what.seed),
      .shuffle = what.is_training && of.what.data.shuffle,
@@ -70,6 +70,8 @@ result<loaded_batch> oracle_runner::load(prefetch& from,
 
 result<void> oracle_runner::run(const data_pass& what, const pass_calls& calls,
                                 const std::atomic<bool>& stop) {
+  if (!what.is_training)
+    share_statistics(of_, workers_);
   PD_TRY(auto order, order_of(of_, what));
   prefetch data{what.is_training ? *training_ : *evaluation_,
                 std::move(order),
@@ -99,14 +101,7 @@ result<void> oracle_runner::run(const data_pass& what, const pass_calls& calls,
 }
 
 result<std::vector<named_tensor>> oracle_runner::weights() {
-  std::vector<named_tensor> made;
-  const auto where = of_.where();
-  for (int stage = 0; stage < where.stages(); ++stage)
-    for (auto& each :
-         workers_[static_cast<std::size_t>(where.worker_at(stage, 0))].programs)
-      for (auto& tensor : weights_of(*each))
-        made.push_back(std::move(tensor));
-  return made;
+  return weights_of_workers(of_, workers_);
 }
 
 std::string oracle_runner::describe() const {

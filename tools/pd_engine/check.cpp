@@ -51,7 +51,8 @@ result<stage_findings> find_out(const deployment& all, int stage,
   stage_findings made;
   const auto where = all.where();
   const int worker = where.worker_at(stage, 0);
-  PD_TRY(const auto on, open_job_device(all.what));
+  PD_TRY(const auto on,
+         open_device(all.what.run.device, {.threads = threads_of_worker(all)}));
   PD_TRY(const auto plans, plan_worker(all, worker, ops, *on));
   PD_TRY(made.memory, memory_of_worker(all, worker, plans, ops, *on));
   made.replicas = where.replicas(stage);

@@ -123,9 +123,10 @@ void print_summary(progress& shown, const train_summary& from,
 }
 
 /// The run from the open session to its end.
-result<train_summary> train(session& with, run_directory& to, progress& shown) {
+result<train_summary> train(session& with, run_directory& to, progress& shown,
+                            const std::atomic<bool>& stop) {
   run_reporter reporter{to, shown};
-  PD_TRY(auto summary, with.loop->run(reporter.observer(), watch_interrupts()));
+  PD_TRY(auto summary, with.loop->run(reporter.observer(), stop));
   if (with.plan->what.train.epochs > 0) {
     PD_TRY(const auto weights, with.runner->weights());
     PD_CHECK(save_weights(weights, to.path() + "/weights.safetensors"));
@@ -145,6 +146,7 @@ result<run_directory> open_directory(const session& with,
 }
 
 void run(const run_arguments& given, command_context& context) {
+  const auto& stop = watch_interrupts();
   auto overrides = given.which.overrides;
   if (given.is_forward_only)
     overrides.emplace_back("train.epochs=0");
@@ -160,7 +162,7 @@ void run(const run_arguments& given, command_context& context) {
   progress shown{job->train.print_every, given.is_json};
   shown.line(headline(*job, *with));
   log_info(headline(*job, *with));
-  const auto summary = train(*with, *directory, shown);
+  const auto summary = train(*with, *directory, shown, stop);
   if (!summary) {
     shown.line("");
     log_info("error: " + summary.failure().message); // fail() tells stderr

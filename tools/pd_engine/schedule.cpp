@@ -28,6 +28,9 @@ constexpr std::int64_t drawn_microbatches = 8;
 /// The job's timetable; of `microbatches`, or of few that fill whole rounds.
 result<deployment> plan(const schedule_arguments& given, const registry& ops) {
   PD_TRY(auto what, load_job(given.which.path, given.which.overrides));
+  if (given.microbatches > 0 && !what.schedule.file.empty())
+    return error{errc::bad_value, "--microbatches: the job's timetable is "
+                                    + what.schedule.file};
   const bool is_whole = given.is_text && given.microbatches == 0;
   if (!is_whole && what.schedule.file.empty())
     what.train.max_microbatches = given.microbatches;
@@ -37,7 +40,7 @@ result<deployment> plan(const schedule_arguments& given, const registry& ops) {
     return error{errc::bad_value, "train.epochs is 0: there is no schedule"};
   if (is_whole || given.microbatches > 0 || !what.schedule.file.empty())
     return all;
-  const auto round = all.common_round();
+  const auto round = common_round(*all.training);
   what.train.max_microbatches =
     (drawn_microbatches + round - 1) / round * round;
   return deploy(what, data.sizes(), ops);
@@ -105,14 +108,19 @@ void add_schedule(CLI::App& app, command_context& context) {
   auto* check = app.add_option("--check", given->check,
                                "validate a timetable file; needs no job");
   job->excludes(check);
-  app.add_option("--svg", given->svg, "draw it into this file");
+  app.add_option("--svg", given->svg, "draw it into this file")
+    ->excludes(check);
   app
     .add_option("--microbatches", given->microbatches,
                 "of the epoch shown; 0: a few whole rounds")
-    ->check(CLI::NonNegativeNumber);
-  app.add_flag("--text", given->is_text,
-               "print the file form, of the whole epoch");
-  app.add_flag("--json", given->is_json, "print one JSON object");
+    ->check(CLI::NonNegativeNumber)
+    ->excludes(check);
+  auto* text = app.add_flag("--text", given->is_text,
+                            "print the file form, of the whole epoch");
+  text->excludes(check);
+  app.add_flag("--json", given->is_json, "print one JSON object")
+    ->excludes(check)
+    ->excludes(text);
   app.callback([given, &context] {
     if (given->check.empty() && given->which.path.empty())
       return fail(context,

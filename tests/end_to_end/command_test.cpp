@@ -328,6 +328,30 @@ TEST_CASE("a hybrid job trains, and its exported weights evaluate the same",
         == summary["eval_accuracy"]);
 }
 
+TEST_CASE("replicas with batch norm evaluate as their saved weights do",
+          "[end_to_end][command][slow]") {
+  const scratch_folder in;
+  const std::string net = "name = \"net\"\n[model]\nname = \"resnet18\"\n"
+                          "image = [28, 28, 1]\n[data]\n"
+                          "dataset = \"synthetic\"\nsamples = 128\n"
+                          "microbatch = 8\n[run]\nthreads_per_worker = 1\n";
+  const auto trained =
+    run(in, {"run", in.write("many.toml", net + "[[stage]]\nreplicas = 3\n"),
+             "--runs", in / "runs", "--json"});
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  const auto summary = nlohmann::json::parse(trained.out);
+  const std::string directory = summary["run_directory"];
+  const auto evaluated =
+    run(in, {"run", in.write("one.toml", net), "--forward-only", "--set",
+             "model.weights=" + directory + "/weights.safetensors", "--runs",
+             in / "runs", "--json"});
+  INFO(evaluated.err);
+  REQUIRE(evaluated.status == 0);
+  CHECK(nlohmann::json::parse(evaluated.out)["eval_loss"].get<double>()
+        == Approx(summary["eval_loss"].get<double>()).epsilon(1e-12));
+}
+
 TEST_CASE("a forward-only run of a pipeline evaluates and trains nothing",
           "[end_to_end][command]") {
   const scratch_folder in;

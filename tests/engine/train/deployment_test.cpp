@@ -120,6 +120,36 @@ TEST_CASE("a timetable from a file is run, and refused for another job",
   std::filesystem::remove(path);
 }
 
+TEST_CASE("what the stages of a pipeline cannot carry out is refused",
+          "[train][deployment]") {
+  auto clipped = read(three_stages);
+  clipped.train.clip_norm = 1;
+  const auto made = deploy(clipped, {.training = 800}, all_ops());
+  REQUIRE(!made);
+  CHECK(made.failure().message.starts_with("train.clip_norm: not supported"));
+  CHECK(failure_of("[[stage]]\nuntil = 'pool1'\n[[stage]]\nuntil = 'pool2'\n"
+                   "[[stage]]\nuntil = 'fc1'\nreplicas = 2\n[[stage]]\n"
+                   "[schedule]\nname = 'interleaved'\nchunks = 2\n"
+                   "microbatches = 4\n")
+          .starts_with("stage 2: replicas: wanted 1 as stage 0"));
+}
+
+TEST_CASE("a timetable that trains nothing or mixes halves is refused",
+          "[train][deployment]") {
+  const auto path = std::filesystem::temp_directory_path()
+                    / ("pd-mixed-" + std::to_string(getpid()) + ".timetable");
+  const auto key = "[schedule]\nfile = '" + path.string() + "'\n";
+  std::ofstream{path} << "schedule gpipe\nreplicas 1\nmicrobatches 2\n"
+                         "rounds 2\ndepth 2\n"
+                         "worker 0: F0 F1 B0 I1 W1 U1\n";
+  CHECK(failure_of(key).find("B, and I and W, in one timetable")
+        != std::string::npos);
+  std::ofstream{path} << "schedule evaluation\nreplicas 1\nmicrobatches 2\n"
+                         "rounds 1\ndepth 1\nworker 0: E0 E1\n";
+  CHECK(failure_of(key).ends_with("it trains nothing"));
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("every job in graphs is cut and has a valid timetable",
           "[train][deployment]") {
   namespace fs = std::filesystem;

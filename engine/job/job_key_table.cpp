@@ -417,6 +417,9 @@ void add_schedule_keys(std::vector<job_key>& to) {
                 .meaning = "a timetable to run instead; it is validated by the "
                            "rules of the schedule that it names",
                 .is_path = true});
+}
+
+void add_stage_keys(std::vector<job_key>& to) {
   to.push_back({.section = "stage",
                 .name = "until",
                 .place = [](job& j, std::size_t i) -> std::string& {
@@ -507,6 +510,7 @@ std::vector<job_key> make_job_keys() {
   add_adam_keys(keys);
   add_policy_keys(keys);
   add_schedule_keys(keys);
+  add_stage_keys(keys);
   add_run_keys(keys);
   add_watch_keys(keys);
   return keys;

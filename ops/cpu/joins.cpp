@@ -11,6 +11,14 @@ namespace pd::cpu {
 
 namespace {
 
+/// One channel of one image.
+template <class From, class To>
+void move_pixels(const From* from, std::int64_t from_step, To* to,
+                 std::int64_t to_step, std::int64_t pixels) {
+  for (std::int64_t i = 0; i < pixels; ++i)
+    to[i * to_step] = To(static_cast<float>(from[i * from_step]));
+}
+
 /// Moves channels [0, count) of `from` to channels [first, ...) of `to`, and
 /// zeroes nothing else. Both see the same images and pixels.
 template <class From, class To>
@@ -19,13 +27,10 @@ void move_channels(const channel_view& from_view, const From* from,
                    std::int64_t to_first, std::int64_t count) {
 #pragma omp parallel for collapse(2)
   for (std::int64_t n = 0; n < from_view.images; ++n)
-    for (std::int64_t c = 0; c < count; ++c) {
-      const auto* x = from + from_view.at(n, from_first + c, 0);
-      auto* y = to + to_view.at(n, to_first + c, 0);
-      for (std::int64_t i = 0; i < from_view.pixels; ++i)
-        y[i * to_view.pixel_step] =
-          To(static_cast<float>(x[i * from_view.pixel_step]));
-    }
+    for (std::int64_t c = 0; c < count; ++c)
+      move_pixels(from + from_view.at(n, from_first + c, 0),
+                  from_view.pixel_step, to + to_view.at(n, to_first + c, 0),
+                  to_view.pixel_step, from_view.pixels);
 }
 
 /// Zeroes the channels that pad the last block.
@@ -105,20 +110,26 @@ public:
   }
 
   void backward_input(const backward_call& call) override {
-    with_type(type_.type, [&]<class T>(T*) {
-      std::int64_t first = 0;
-      for (std::size_t i = 0; i < inputs_.size(); ++i) {
-        if (auto* dx = call.input_grads[i].as<T>()) {
-          move_channels(view_, call.output_grad.as<T>(), first, inputs_[i], dx,
-                        0, inputs_[i].channels);
-          zero_padding(inputs_[i], dx);
-        }
-        first += inputs_[i].channels;
-      }
-    });
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (call.input_grads[i])
+        take_back(call, i, first);
+      first += inputs_[i].channels;
+    }
   }
 
 private:
+  /// Input i's share of the gradient, from channel `first` on.
+  void take_back(const backward_call& call, std::size_t i,
+                 std::int64_t first) const {
+    with_type(type_.type, [&]<class T>(T*) {
+      auto* dx = call.input_grads[i].as<T>();
+      move_channels(view_, call.output_grad.as<T>(), first, inputs_[i], dx, 0,
+                    inputs_[i].channels);
+      zero_padding(inputs_[i], dx);
+    });
+  }
+
   tensor_type type_;
   channel_view view_;
   std::vector<channel_view> inputs_;

@@ -20,6 +20,8 @@
 /// These vanish into loops; out of line they would go through memory.
 #define PD_INLINE __attribute__((always_inline)) inline
 
+// NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): loops fill them
+
 namespace pd::cpu {
 
 #if defined(__AVX512F__)
@@ -155,7 +157,7 @@ template <int B>
 PD_INLINE lanes<B> load(const bf16* from) {
   lanes<B> c;
   for (int i = 0; i < lanes<B>::parts; ++i)
-    c.at[i] = widened<B>(from + i * lanes<B>::width);
+    c.at[i] = widened<B>(from + std::ptrdiff_t{i} * lanes<B>::width);
   return c;
 }
 
@@ -172,7 +174,7 @@ PD_INLINE void store(bf16* to, const lanes<B>& x) {
       to[i] = bf16{x.at[i]};
     } else {
       const auto half = narrowed<width>(x.at[i]);
-      std::memcpy(&to[i * width].bits, &half, sizeof half);
+      std::memcpy(&to[std::ptrdiff_t{i} * width].bits, &half, sizeof half);
     }
   }
 }
@@ -186,14 +188,14 @@ PD_INLINE void stream(float* to, const lanes<B>& x) {
 #if defined(__AVX512F__)
   if constexpr (lanes<B>::width == 16) {
     for (int i = 0; i < lanes<B>::parts; ++i)
-      _mm512_stream_ps(to + 16 * i, x.at[i]);
+      _mm512_stream_ps(to + std::ptrdiff_t{16} * i, x.at[i]);
     return;
   }
 #endif
 #if defined(__AVX__)
   if constexpr (lanes<B>::width == 8) {
     for (int i = 0; i < lanes<B>::parts; ++i)
-      _mm256_stream_ps(to + 8 * i, x.at[i]);
+      _mm256_stream_ps(to + std::ptrdiff_t{8} * i, x.at[i]);
     return;
   }
 #endif
@@ -258,31 +260,34 @@ using lane_bits =
   std::conditional_t<B == 32, std::uint32_t,
                      std::conditional_t<B == 16, std::uint16_t, std::uint8_t>>;
 
+/// One bit a lane of a register: masked() would keep it.
+template <int W, class Part>
+PD_INLINE unsigned part_bits(const Part& z) {
+  if constexpr (W == 1)
+    return z <= 0.0F ? 0U : 1U;
+#if defined(__AVX512F__)
+  if constexpr (W == 16)
+    return _mm512_cmp_ps_mask(z, _mm512_setzero_ps(), _CMP_NLE_UQ);
+#endif
+#if defined(__AVX__)
+  if constexpr (W == 8)
+    return static_cast<unsigned>(
+      _mm256_movemask_ps(_mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_NLE_UQ)));
+#endif
+  unsigned bits = 0;
+  if constexpr (W == 4)
+    for (int l = 0; l < W; ++l)
+      bits |= (z[l] <= 0.0F ? 0U : 1U) << static_cast<unsigned>(l);
+  return bits;
+}
+
 /// Bit i: masked() would keep lane i.
 template <int B>
 PD_INLINE lane_bits<B> mask_bits(const lanes<B>& z) {
+  constexpr int width = lanes<B>::width;
   unsigned bits = 0;
-  for (int i = 0; i < lanes<B>::parts; ++i) {
-    constexpr int width = lanes<B>::width;
-    unsigned own = 0;
-    if constexpr (width == 1) {
-      own = z.at[i] <= 0.0F ? 0U : 1U;
-    } else {
-#if defined(__AVX512F__)
-      if constexpr (width == 16)
-        own = _mm512_cmp_ps_mask(z.at[i], _mm512_setzero_ps(), _CMP_NLE_UQ);
-#endif
-#if defined(__AVX__)
-      if constexpr (width == 8)
-        own = static_cast<unsigned>(_mm256_movemask_ps(
-          _mm256_cmp_ps(z.at[i], _mm256_setzero_ps(), _CMP_NLE_UQ)));
-#endif
-      if constexpr (width == 4)
-        for (int l = 0; l < width; ++l)
-          own |= (z.at[i][l] <= 0.0F ? 0U : 1U) << static_cast<unsigned>(l);
-    }
-    bits |= own << static_cast<unsigned>(i * width);
-  }
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    bits |= part_bits<width>(z.at[i]) << static_cast<unsigned>(i * width);
   return static_cast<lane_bits<B>>(bits);
 }
 
@@ -305,3 +310,5 @@ PD_INLINE lanes<B> masked(lanes<B> g, lane_bits<B> bits) {
 }
 
 } // namespace pd::cpu
+
+// NOLINTEND(cppcoreguidelines-pro-type-member-init)

@@ -8,7 +8,6 @@
 #include "engine/train/weights.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 namespace pd {
@@ -361,9 +360,8 @@ void share_statistics(const deployment& all,
         continue;
       first.programs[c]->work().synchronize();
       to.work().synchronize();
-      std::memcpy(to.weights().statistics(),
-                  first.programs[c]->weights().statistics(),
-                  static_cast<std::size_t>(to.plan().statistics_bytes));
+      std::copy_n(first.programs[c]->weights().statistics(),
+                  to.plan().statistics_bytes, to.weights().statistics());
     }
   }
 }

@@ -230,6 +230,20 @@ plan_options options_of(const deployment& all, int worker, int chunk,
   return made;
 }
 
+/// Adds a chunk's memory to what has the same name.
+void add_items(std::vector<memory_item>& to,
+               const std::vector<memory_item>& own) {
+  for (const auto& each : own) {
+    const auto same = std::ranges::find(to, each.name, &memory_item::name);
+    if (same == to.end()) {
+      to.push_back(each);
+      continue;
+    }
+    same->bytes += each.bytes;
+    same->what = "of all chunks";
+  }
+}
+
 std::set<int> outputs_of(const pipeline_stage& from) {
   std::set<int> nodes;
   for (const auto& each : from.departures)
@@ -318,18 +332,8 @@ memory_of_worker(const deployment& all, int worker,
   std::vector<memory_item> items;
   std::int64_t inputs = 0;
   for (const auto& plan : plans) {
-    const auto own =
-      plan.memory(versions_of_worker(all, worker), rule->moments());
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const auto same =
-        std::ranges::find(items, own[i].name, &memory_item::name);
-      if (same == items.end())
-        items.push_back(own[i]);
-      else {
-        same->bytes += own[i].bytes;
-        same->what = "of all chunks";
-      }
-    }
+    add_items(items,
+              plan.memory(versions_of_worker(all, worker), rule->moments()));
     for (std::size_t i = 0; i < plan.values.size(); ++i)
       inputs += plan.values[i].is_external ? plan.values[i].type.bytes() : 0;
   }

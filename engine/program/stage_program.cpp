@@ -20,6 +20,26 @@ const tensor& at_or_die(std::span<const tensor> all, std::size_t index) {
   return all[index];
 }
 
+/// Tells the buckets of one backward as it goes through the nodes.
+class bucket_teller {
+public:
+  bucket_teller(const bucket_watch& watch, stream& work)
+    : watch_{watch}, work_{work} {}
+
+  /// All work of the nodes from `node` on is queued.
+  void came_to(std::size_t node) {
+    for (; next_ < watch_.buckets.size()
+           && at(watch_.buckets[next_].node) >= node;
+         ++next_)
+      watch_.on_whole(static_cast<int>(next_), work_.record());
+  }
+
+private:
+  const bucket_watch& watch_;
+  stream& work_;
+  std::size_t next_ = 0;
+};
+
 } // namespace
 
 /// The calls of one node for one slot. Their operands are placed once; what
@@ -309,16 +329,20 @@ void stage_program::forward(std::int64_t microbatch,
 }
 
 void stage_program::backward(std::int64_t microbatch, bool accumulate,
-                             std::span<const tensor> output_grads) {
+                             std::span<const tensor> output_grads,
+                             const bucket_watch& watch) {
   PD_ASSERT(!plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
   bind_output_grads(in, output_grads);
   bind_handed_on_grads(in);
-  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+  bucket_teller buckets{watch, *work_};
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;) {
     if (plan_.nodes[i].has_backward) {
       queue_backward_input(in, i);
       queue_backward_weight(in, i, accumulate);
     }
+    buckets.came_to(i);
+  }
   end(in);
 }
 
@@ -333,12 +357,16 @@ void stage_program::backward_input(std::int64_t microbatch,
       queue_backward_input(in, i);
 }
 
-void stage_program::backward_weight(std::int64_t microbatch, bool accumulate) {
+void stage_program::backward_weight(std::int64_t microbatch, bool accumulate,
+                                    const bucket_watch& watch) {
   PD_ASSERT(plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
-  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+  bucket_teller buckets{watch, *work_};
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;) {
     if (plan_.nodes[i].has_backward)
       queue_backward_weight(in, i, accumulate);
+    buckets.came_to(i);
+  }
   end(in);
 }
 

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include "engine/program/gradient_buckets.hpp"
 #include "engine/program/stage_plan.hpp"
 #include "engine/program/weight_store.hpp"
 
@@ -41,15 +42,18 @@ public:
   /// Backward of inputs and parameters, with the weights that forward used;
   /// ends the microbatch. `output_grads`: for each output that is no loss.
   /// accumulate: adds to the round's gradients; else they start anew.
+  /// watch: in the last of a round, who is told of its buckets.
   /// @pre forward ran; the plan does not split backward
   void backward(std::int64_t microbatch, bool accumulate,
-                std::span<const tensor> output_grads = {});
+                std::span<const tensor> output_grads = {},
+                const bucket_watch& watch = {});
 
   /// The two halves of it, in this order. backward_weight ends the microbatch.
   /// @pre the plan splits backward
   void backward_input(std::int64_t microbatch,
                       std::span<const tensor> output_grads = {});
-  void backward_weight(std::int64_t microbatch, bool accumulate);
+  void backward_weight(std::int64_t microbatch, bool accumulate,
+                       const bucket_watch& watch = {});
 
   /// Ends a microbatch that gets no backward: an evaluation.
   void release(std::int64_t microbatch);

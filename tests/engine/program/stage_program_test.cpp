@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <limits>
+#include <utility>
 
 using namespace pd;
 
@@ -98,6 +99,21 @@ weights all_grads(stage_program& program) {
   return found;
 }
 
+/// The flat array. @pre nothing is queued that writes it
+std::vector<float> stored_grads(stage_program& program) {
+  const auto* first = program.weights().gradients();
+  return {first, first + program.weights().trainable_elems()};
+}
+
+/// In one or in two halves, as the plan says.
+void backward(stage_program& program, std::int64_t microbatch, bool accumulate,
+              const bucket_watch& watch = {}) {
+  if (!program.plan().options.splits_backward)
+    return program.backward(microbatch, accumulate, {}, watch);
+  program.backward_input(microbatch);
+  program.backward_weight(microbatch, accumulate, watch);
+}
+
 /// Losses and final weights of some steps on `on`.
 struct trained {
   std::vector<float> losses;
@@ -114,12 +130,7 @@ trained train(device& on, int steps = 4, bool is_split = false) {
       batch(on, program->plan(), static_cast<std::uint64_t>(i));
     program->forward(i, inputs, run_mode::training);
     made.losses.push_back(loss_of(*program, i));
-    if (is_split) {
-      program->backward_input(i);
-      program->backward_weight(i, false);
-    } else {
-      program->backward(i, false);
-    }
+    backward(*program, i, false);
     updates->step();
   }
   made.end = all_weights(*program);
@@ -145,6 +156,88 @@ TEST_CASE("a training step allocates nothing", "[program][stage_program]") {
   for (int i = 1; i < 5; ++i)
     step(i);
   CHECK(counter.count().ours == 0);
+}
+
+TEST_CASE("a training step that tells its buckets allocates nothing",
+          "[program][stage_program]") {
+  cpu_device on{{.threads = 1}};
+  const bool is_split = GENERATE(false, true);
+  const auto program = make_program(on, {.splits_backward = is_split});
+  const auto inputs = batch(on, program->plan(), 1);
+  const auto buckets = plan_buckets(program->plan(), 4);
+  std::size_t told = 0;
+  const bucket_watch watch{buckets, [&told](int, const event&) { ++told; }};
+  const auto step = [&](std::int64_t i) {
+    program->forward(i, inputs, run_mode::training);
+    backward(*program, i, false, watch);
+  };
+  step(0);
+  const allocation_counter counter;
+  for (int i = 1; i < 5; ++i)
+    step(i);
+  CHECK(counter.count().ours == 0);
+  CHECK(told == 5 * buckets.size());
+}
+
+TEST_CASE("a bucket has its final value after its event, and those behind it "
+          "are not begun",
+          "[program][stage_program]") {
+  late_device late{{.threads = 1}, 3, 20};
+  const bool is_split = GENERATE(false, true);
+  const auto program = make_program(late, {.splits_backward = is_split});
+  const auto inputs = batch(late, program->plan(), 1);
+  program->forward(0, inputs, run_mode::training);
+  backward(*program, 0, false);
+  program->work().synchronize();
+  const auto before = stored_grads(*program);
+  const auto buckets = plan_buckets(program->plan(), 4);
+  std::vector<std::vector<float>> seen;
+  program->forward(1, inputs, run_mode::training);
+  backward(*program, 1, true, {buckets, [&](int bucket, const event& ready) {
+                                 CHECK(std::cmp_equal(bucket, seen.size()));
+                                 ready.block();
+                                 seen.push_back(stored_grads(*program));
+                               }});
+  program->work().synchronize();
+  const auto after = stored_grads(*program);
+  REQUIRE(buckets.size() > 5);
+  REQUIRE(seen.size() == buckets.size());
+  for (std::size_t b = 0; b < buckets.size(); ++b) {
+    const std::span now{seen[b]};
+    const auto at = static_cast<std::size_t>(buckets[b].first);
+    CHECK(std::ranges::equal(now.subspan(at), std::span{after}.subspan(at)));
+    CHECK(std::ranges::equal(now.first(at), std::span{before}.first(at)));
+    CHECK(before[at] != after[at]);
+  }
+}
+
+TEST_CASE("buckets are told when their work is queued, not when it is done",
+          "[program][stage_program]") {
+  class held_device final : public cpu_device {
+  public:
+    using cpu_device::cpu_device;
+    std::unique_ptr<stream> make_stream() override {
+      auto made =
+        std::make_unique<late_stream>(1, make_random_key(1, "held"), 0);
+      newest = made.get();
+      return made;
+    }
+    late_stream* newest = nullptr;
+  };
+  held_device on{{.threads = 1}};
+  const auto program = make_program(on, {});
+  program->forward(0, batch(on, program->plan(), 1), run_mode::training);
+  const auto buckets = plan_buckets(program->plan(), 4);
+  std::vector<event> told;
+  on.newest->hold();
+  program->backward(0, false, {}, {buckets, [&told](int, const event& ready) {
+                                     told.push_back(ready);
+                                   }});
+  CHECK(told.size() == buckets.size());
+  CHECK(std::ranges::none_of(told, &event::is_done));
+  on.newest->release();
+  for (const auto& each : told)
+    each.block();
 }
 
 TEST_CASE("training lowers the loss on one batch", "[program][stage_program]") {

@@ -127,8 +127,13 @@ void stage::gradient(int from, int to, std::int64_t microbatch,
 }
 
 /// Others will read the gradients, so they have to be there, not only queued.
-void stage::round_done(int chunk, std::int64_t round) {
-  is_.chunks[static_cast<std::size_t>(chunk)].program->work().synchronize();
+/// The last bucket is whole when all are.
+void stage::bucket_done(int chunk, std::int64_t round, int bucket,
+                        const event& ready) {
+  const auto& buckets = is_.chunks[static_cast<std::size_t>(chunk)].buckets;
+  if (bucket + 1 < std::ssize(buckets))
+    return;
+  ready.block();
   self_->send(is_.peers->sync, round_summed{generation_, chunk, round});
 }
 

@@ -59,7 +59,8 @@ private:
                   std::vector<tensor> values) override;
   void gradient(int from, int to, std::int64_t microbatch,
                 std::vector<tensor> values) override;
-  void round_done(int chunk, std::int64_t round) override;
+  void bucket_done(int chunk, std::int64_t round, int bucket,
+                   const event& ready) override;
   void loss(const loss_figures& of) override;
   void updated(int chunk, std::int64_t version, double lr) override;
   void batch_released(std::int64_t microbatch) override;

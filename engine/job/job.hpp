@@ -72,6 +72,7 @@ struct run_spec {
   std::string transport = "auto"; ///< local | auto
   std::int64_t threads_per_worker = 0;
   std::string precision = "f32"; ///< f32 | bf16
+  std::int64_t bucket_bytes = std::int64_t{8} << 20;
 };
 
 struct checkpoint_spec {

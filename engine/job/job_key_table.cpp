@@ -468,6 +468,15 @@ void add_run_keys(std::vector<job_key>& to) {
                 .meaning = "of activations and weights; master weights, "
                            "statistics and loss stay f32",
                 .choices = {"f32", "bf16"}});
+  to.push_back({.section = "run",
+                .name = "bucket_bytes",
+                .place = PD_AT(run.bucket_bytes),
+                .meaning = "gradients that the replicas of a stage sum at "
+                           "once, at least, while their backward goes on; no "
+                           "layer is cut",
+                .unit = "bytes",
+                .least = 4,
+                .most = job_key::most_count});
 }
 
 void add_watch_keys(std::vector<job_key>& to) {

@@ -3,6 +3,7 @@
 #include "engine/program/replica_sum.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace pd {
 
@@ -35,8 +36,11 @@ public:
     receiver(to, microbatch)
       .gradient_arrived(from, to, microbatch, std::move(values));
   }
-  void round_done(int chunk, std::int64_t round) override {
-    of_.reduce(placement{of_.all_->shape}.stage_of(index_), chunk, round);
+  void bucket_done(int chunk, std::int64_t round, int bucket,
+                   const event& ready) override {
+    const placement where{of_.all_->shape};
+    const int stage = where.stage_of(index_);
+    of_.add_bucket({where.virtual_stage(stage, chunk), round, bucket}, ready);
   }
   void loss(const loss_figures& figures) override {
     of_.calls_.on_loss(figures);
@@ -126,27 +130,45 @@ void oracle::end_after_begun_rounds() {
     each->runner.end_at((begun_ + round - 1) / round * round);
 }
 
-/// Once the last replica is done.
-void oracle::reduce(int stage, int chunk, std::int64_t round) {
+bool oracle::bucket_key::operator<(const bucket_key& other) const {
+  return std::tie(virtual_stage, round, bucket)
+         < std::tie(other.virtual_stage, other.round, other.bucket);
+}
+
+/// Once the last replica has it; the last bucket ends the round.
+void oracle::add_bucket(const bucket_key& which, const event& ready) {
   const placement where{all_->shape};
-  const auto virtual_stage = where.virtual_stage(stage, chunk);
-  if (++done_[{virtual_stage, round}] < where.replicas(stage))
+  const int stage = where.stage_of_virtual(which.virtual_stage);
+  const int chunk = where.chunk_of_virtual(which.virtual_stage);
+  auto& replicas = buckets_[which];
+  replicas.push_back(ready);
+  if (std::ssize(replicas) < where.replicas(stage))
     return;
-  done_.erase({virtual_stage, round});
-  std::vector<float*> grads;
-  for (int r = 0; r < where.replicas(stage); ++r) {
-    auto& program =
-      *workers_[at(where.worker_at(stage, r))]->parts[at(chunk)].program;
-    program.work().synchronize();
-    grads.push_back(program.weights().gradients());
-  }
-  const auto elems = workers_[at(where.worker_at(stage, 0))]
-                       ->parts[at(chunk)]
-                       .program->weights()
-                       .trainable_elems();
-  sum_replicas(grads, 0, elems);
+  for (const auto& each : replicas)
+    each.block();
+  buckets_.erase(which);
+  sum(which);
+  const auto& parts = workers_[at(where.worker_at(stage, 0))]->parts[at(chunk)];
+  if (which.bucket + 1 < std::ssize(parts.buckets))
+    return;
   for (int r = 0; r < where.replicas(stage); ++r)
-    workers_[at(where.worker_at(stage, r))]->runner.round_reduced(chunk, round);
+    workers_[at(where.worker_at(stage, r))]->runner.round_reduced(chunk,
+                                                                  which.round);
+}
+
+void oracle::sum(const bucket_key& which) {
+  const placement where{all_->shape};
+  const int stage = where.stage_of_virtual(which.virtual_stage);
+  const int chunk = where.chunk_of_virtual(which.virtual_stage);
+  std::vector<float*> grads;
+  gradient_bucket range;
+  for (int r = 0; r < where.replicas(stage); ++r) {
+    const auto& parts =
+      workers_[at(where.worker_at(stage, r))]->parts[at(chunk)];
+    range = parts.buckets[at(which.bucket)];
+    grads.push_back(parts.program->weights().gradients());
+  }
+  sum_replicas(grads, range.first, range.end);
 }
 
 bool oracle::is_over() const {

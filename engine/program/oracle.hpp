@@ -8,6 +8,7 @@
 #include "engine/program/row_runner.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -46,7 +47,15 @@ private:
   [[nodiscard]] result<bool> step(std::size_t index);
   [[nodiscard]] result<void> load_for(std::size_t index);
   void end_after_begun_rounds();
-  void reduce(int stage, int chunk, std::int64_t round);
+  struct bucket_key {
+    int virtual_stage = 0;
+    std::int64_t round = 0;
+    int bucket = 0;
+    bool operator<(const bucket_key& other) const;
+  };
+
+  void add_bucket(const bucket_key& which, const event& ready);
+  void sum(const bucket_key& which);
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] std::string waits() const;
 
@@ -56,7 +65,8 @@ private:
   result<void> failure_;
   std::int64_t begun_ = 0; ///< microbatches below it may have begun
   bool is_ending_ = false;
-  std::map<std::pair<int, std::int64_t>, int> done_; ///< replicas, by round
+  /// Of the replicas that have told it, until all have.
+  std::map<bucket_key, std::vector<event>> buckets_;
 };
 
 } // namespace pd

@@ -41,6 +41,7 @@ struct row_runner::chunk_state {
   std::int64_t reduced = -1;      ///< the last round that all replicas summed
   bool takes_images = false;
   bool takes_labels = false;
+  bucket_watch watch; ///< for the last own backward of a round
 
   /// Index among the plan's outputs of a node.
   [[nodiscard]] int output_of(int node) const {
@@ -65,6 +66,10 @@ row_runner::row_runner(const std::vector<chunk_parts>& chunks, topology links,
       made->takes_images |= node.op == "input" && is_from_loader(node);
       made->takes_labels |= node.op == "labels";
     }
+    made->watch = {
+      each.buckets, [this, chunk = made.get()](int bucket, const event& ready) {
+        to_.bucket_done(chunk->index, chunk->begun_round, bucket, ready);
+      }};
     chunks_.push_back(std::move(made));
   }
 }
@@ -175,9 +180,19 @@ bool row_runner::reads_batches() const {
 }
 
 bool row_runner::lacks_reduction(const action& what) const {
-  const int stage = placement{all_->shape}.stage_of(worker_);
-  return what.kind == act::update && all_->shape.replicas[at(stage)] > 1
+  return what.kind == act::update && has_replicas()
          && chunk_of(what).reduced < what.index - 1;
+}
+
+bool row_runner::has_replicas() const {
+  const placement where{all_->shape};
+  return where.replicas(where.stage_of(worker_)) > 1;
+}
+
+/// @pre what is no update
+std::int64_t row_runner::round_of(const action& what) const {
+  const int stage = placement{all_->shape}.stage_of(worker_);
+  return what.index / all_->rounds[at(stage)];
 }
 
 std::string row_runner::waits_for() const {
@@ -331,25 +346,30 @@ std::vector<tensor> row_runner::output_grads_of(chunk_state& chunk,
 
 void row_runner::run_backward(const action& what) {
   auto& chunk = chunk_of(what);
-  auto& program = *chunk.parts.program;
-  const int stage = placement{all_->shape}.stage_of(worker_);
-  const auto round = what.index / all_->rounds[at(stage)];
   const bool has_weight = is_last_of_backward(what.kind);
-  const bool accumulates = chunk.begun_round == round;
+  const bool accumulates = chunk.begun_round == round_of(what);
   if (has_weight)
-    chunk.begun_round = round;
-  if (what.kind == act::weight)
-    program.backward_weight(first_microbatch_ + what.index, accumulates);
-  else {
-    const auto grads = output_grads_of(chunk, what.index);
-    if (what.kind == act::backward)
-      program.backward(first_microbatch_ + what.index, accumulates, grads);
-    else
-      program.backward_input(first_microbatch_ + what.index, grads);
-    hand_back(chunk, what.index);
-  }
+    chunk.begun_round = round_of(what);
+  run_backward(chunk, what, accumulates);
   if (has_weight)
     end_backward(chunk, what);
+}
+
+void row_runner::run_backward(chunk_state& chunk, const action& what,
+                              bool accumulates) {
+  auto& program = *chunk.parts.program;
+  const auto microbatch = first_microbatch_ + what.index;
+  const bool is_last = chunk.left[at(round_of(what))] == 1;
+  static const bucket_watch nobody;
+  const auto& watch = is_last && has_replicas() ? chunk.watch : nobody;
+  if (what.kind == act::weight)
+    return program.backward_weight(microbatch, accumulates, watch);
+  const auto grads = output_grads_of(chunk, what.index);
+  if (what.kind == act::backward)
+    program.backward(microbatch, accumulates, grads, watch);
+  else
+    program.backward_input(microbatch, grads);
+  hand_back(chunk, what.index);
 }
 
 void row_runner::hand_back(const chunk_state& chunk, std::int64_t microbatch) {
@@ -368,12 +388,16 @@ void row_runner::acknowledge(const chunk_state& chunk,
     to_.gradient(chunk.virtual_stage, peer, microbatch, {});
 }
 
+/// Replicas with nothing to train do not wait for each other: no bucket was
+/// told, so nobody else says that the round is reduced.
 void row_runner::end_backward(chunk_state& chunk, const action& what) {
-  const int stage = placement{all_->shape}.stage_of(worker_);
-  const auto round = what.index / all_->rounds[at(stage)];
   release_batch(chunk, what.index);
-  if (--chunk.left[at(round)] == 0 && all_->shape.replicas[at(stage)] > 1)
-    to_.round_done(chunk.index, round);
+  const auto round = round_of(what);
+  if (--chunk.left[at(round)] == 0 && has_replicas()
+      && chunk.parts.buckets.empty()) {
+    PD_ASSERT_EQ(chunk.parts.program->weights().trainable_elems(), 0);
+    round_reduced(chunk.index, round);
+  }
 }
 
 void row_runner::run_update(const action& what) {

@@ -12,13 +12,18 @@
 /// (2) A round's first backward starts the gradients anew, the others add; the
 ///     update divides by all microbatches of the round, replicas included.
 ///
-/// (3) Between two epochs nothing is in flight; versions in the timetable count
+/// (3) The last own backward of a round tells the stage's buckets of gradients
+///     as they become whole, if it has other replicas. Nothing is read or
+///     written in them by the row until the round is reduced.
+///
+/// (4) Between two epochs nothing is in flight; versions in the timetable count
 ///     from the epoch's start (schedule/action.hpp), in the weights from 0.
 ///
 /// Thread: one, the stage's.
 
 #pragma once
 
+#include "engine/program/gradient_buckets.hpp"
 #include "engine/program/optimizer.hpp"
 #include "engine/program/pipeline.hpp"
 #include "engine/schedule/ready.hpp"
@@ -61,9 +66,12 @@ public:
   /// Without values: an acknowledgement of an evaluation.
   virtual void gradient(int from, int to, std::int64_t microbatch,
                         std::vector<tensor> values) = 0;
-  /// This replica's part of a round is summed up in program.weights(). To be
-  /// answered by round_reduced().
-  virtual void round_done(int chunk, std::int64_t round) = 0;
+  /// After `ready`, this replica's part of a bucket of the round's gradients is
+  /// whole in program.weights(). Said for each of chunk_parts::buckets in their
+  /// order, in the midst of a backward, by a stage of several replicas; to be
+  /// answered once for all of them, by round_reduced().
+  virtual void bucket_done(int chunk, std::int64_t round, int bucket,
+                           const event& ready) = 0;
   virtual void loss(const loss_figures& of) = 0;
   /// lr: of the update that was made.
   virtual void updated(int chunk, std::int64_t version, double lr) = 0;
@@ -78,6 +86,7 @@ public:
     stage_program* program = nullptr;
     optimizer* updates = nullptr; ///< null: no training
     const pipeline_stage* stage = nullptr;
+    std::span<const gradient_bucket> buckets; ///< plan_buckets: of all
   };
 
   /// @pre validate(all, links)
@@ -102,7 +111,8 @@ public:
                           std::vector<tensor> values);
   void gradient_arrived(int from, int to, std::int64_t microbatch,
                         std::vector<tensor> values);
-  /// The gradients of all replicas are in program.weights() now.
+  /// The gradients of all replicas are in program.weights() now. May be told
+  /// within the outbox's last bucket_done of the round.
   void round_reduced(int chunk, std::int64_t round);
 
   // -- running ----------------------------------------------------------------
@@ -130,9 +140,12 @@ private:
   [[nodiscard]] bool is_left_out(const action& what) const;
   [[nodiscard]] bool lacks_batch(const action& what) const;
   [[nodiscard]] bool lacks_reduction(const action& what) const;
+  [[nodiscard]] std::int64_t round_of(const action& what) const;
+  [[nodiscard]] bool has_replicas() const;
   void run(const action& what);
   void run_forward(const action& what, run_mode mode);
   void run_backward(const action& what);
+  void run_backward(chunk_state& chunk, const action& what, bool accumulates);
   void run_update(const action& what);
   void hand_on(const chunk_state& chunk, std::int64_t microbatch);
   void hand_back(const chunk_state& chunk, std::int64_t microbatch);

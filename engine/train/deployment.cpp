@@ -341,6 +341,11 @@ memory_of_worker(const deployment& all, int worker,
   return items;
 }
 
+std::vector<gradient_bucket> buckets_of(const deployment& all,
+                                        const stage_plan& plan) {
+  return plan_buckets(plan, all.what.run.bucket_bytes);
+}
+
 std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
                                                           int worker) const {
   const auto where = all.where();
@@ -349,7 +354,8 @@ std::vector<row_runner::chunk_parts> worker_parts::chunks(const deployment& all,
   for (int c = 0; c < all.how.shape.chunks; ++c)
     made.push_back(
       {programs[at(c)].get(), updates.empty() ? nullptr : updates[at(c)].get(),
-       &all.stages[at(where.virtual_stage(where.stage_of(worker), c))]});
+       &all.stages[at(where.virtual_stage(where.stage_of(worker), c))],
+       buckets[at(c)]});
   return made;
 }
 
@@ -392,6 +398,7 @@ result<void> add_chunk(worker_parts& to, stage_plan plan, const deployment& all,
            optimizer::make(optimizer_of(all, worker), *program, ops, *to.on));
     to.updates.push_back(std::move(updates));
   }
+  to.buckets.push_back(buckets_of(all, program->plan()));
   to.programs.push_back(std::move(program));
   return {};
 }

@@ -62,14 +62,21 @@ memory_of_worker(const deployment& all, int worker,
                  const std::vector<stage_plan>& plans, const registry& ops,
                  const device& on);
 
+/// The parts of a chunk's gradients that the stage's replicas sum at once, as
+/// the job's run.bucket_bytes wants them; the same on all replicas.
+[[nodiscard]] std::vector<gradient_bucket> buckets_of(const deployment& all,
+                                                      const stage_plan& plan);
+
 /// A worker's chunks with their memory and weights. The parts go in the
 /// reverse order.
 struct worker_parts {
   std::unique_ptr<device> on;
   std::vector<std::unique_ptr<stage_program>> programs; ///< by chunk
   std::vector<std::unique_ptr<optimizer>> updates;      ///< empty if epochs = 0
+  std::vector<std::vector<gradient_bucket>> buckets;    ///< by chunk
 
-  /// As a row_runner takes them. @pre `all` is what they were made from
+  /// As a row_runner takes them: spans and pointers into this. @pre `all` is
+  /// what they were made from
   [[nodiscard]] std::vector<row_runner::chunk_parts>
   chunks(const deployment& all, int worker) const;
 };

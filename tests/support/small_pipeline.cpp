@@ -68,12 +68,14 @@ struct small_pipeline::worker {
   std::vector<std::unique_ptr<stage_program>> programs;
   std::vector<std::unique_ptr<optimizer>> updates;
   std::vector<const pipeline_stage*> stages;
+  std::vector<std::vector<gradient_bucket>> buckets;
 };
 
 small_pipeline::small_pipeline(const schedule_options& how,
                                const std::vector<std::string>& until,
-                               double dropout, const device_maker& open)
-  : loader_{{.threads = 1}} {
+                               double dropout, const device_maker& open,
+                               std::int64_t bucket_bytes)
+  : bucket_bytes_{bucket_bytes}, loader_{{.threads = 1}} {
   const auto net = small_network(dropout);
   stages_ =
     value_of(cut_pipeline(net, all_ops(), small_samples, ends_of(net, until)));
@@ -113,6 +115,7 @@ void small_pipeline::add_chunk(int index, int chunk) {
   to.updates.push_back(
     value_of(optimizer::make({{.momentum = 0.9, .weight_decay = 1e-3}, rate, 0},
                              *program, all_ops(), *to.on)));
+  to.buckets.push_back(plan_buckets(program->plan(), bucket_bytes_));
   to.programs.push_back(std::move(program));
   to.stages.push_back(&stage);
 }
@@ -124,8 +127,8 @@ std::vector<std::vector<row_runner::chunk_parts>> small_pipeline::parts() {
   for (const auto& each : workers_) {
     auto& chunks = made.emplace_back();
     for (std::size_t c = 0; c < each->programs.size(); ++c)
-      chunks.push_back(
-        {each->programs[c].get(), each->updates[c].get(), each->stages[c]});
+      chunks.push_back({each->programs[c].get(), each->updates[c].get(),
+                        each->stages[c], each->buckets[c]});
   }
   return made;
 }

@@ -35,10 +35,12 @@ using device_maker = std::function<std::unique_ptr<device>()>;
 /// Devices, programs and optimizers of all workers of a schedule.
 class small_pipeline {
 public:
-  /// until: the last node of each virtual stage but the last.
+  /// until: the last node of each virtual stage but the last. By default, a
+  /// stage's gradients are one bucket.
   small_pipeline(const schedule_options& how,
                  const std::vector<std::string>& until, double dropout = 0.25,
-                 const device_maker& open = {});
+                 const device_maker& open = {},
+                 std::int64_t bucket_bytes = 1 << 20);
   ~small_pipeline();
 
   /// By worker: its chunks.
@@ -63,6 +65,7 @@ private:
   topology links_;
   std::shared_ptr<const timetable> all_;
   std::vector<std::unique_ptr<worker>> workers_;
+  std::int64_t bucket_bytes_;
   cpu_device loader_;
 };
 

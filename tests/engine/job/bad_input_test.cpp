@@ -80,6 +80,8 @@ const std::vector<bad_input> bad_jobs{
   {"[model]\nimage = 28", "job.toml:2: model.image: wanted [height, "},
   {"[model]\nclasses = 0", "job.toml:2: model.classes: wanted a whole number "
                            "from 1 to 1000000, got 0"},
+  {"[run]\nbucket_bytes = 3", "job.toml:2: run.bucket_bytes: wanted a whole "
+                              "number from 4 to 1000000000000000, got 3"},
   {"[data]\nmicrobatch = 0", "job.toml:2: data.microbatch: wanted a whole "
                              "number from 1 to 65536, got 0"},
   {"[data]\nmicrobatch = '16'", "job.toml:2: data.microbatch: wanted a whole "

@@ -74,6 +74,7 @@ final_lr = 1e-4
 [[stage]]
 [run]
 precision = "bf16"
+bucket_bytes = 4096
 )",
                               "x.toml");
   REQUIRE(read);
@@ -91,6 +92,7 @@ precision = "bf16"
   CHECK(read->optimizer.rate.final == 1e-4);
   CHECK(read->stages.size() == 1);
   CHECK(read->run.precision == "bf16");
+  CHECK(read->run.bucket_bytes == 4096);
 }
 
 TEST_CASE("a printed job reads back equal", "[job][job_file]") {

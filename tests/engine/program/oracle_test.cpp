@@ -112,6 +112,51 @@ TEST_CASE("three replicas give one worker's accumulation within rounding",
   CHECK(largest_difference(got.weights, wanted.weights) < 1e-5);
 }
 
+TEST_CASE("replicas give the same bits however small the buckets are, under "
+          "every schedule",
+          "[program][oracle]") {
+  for (const auto& name : schedule_names()) {
+    INFO(name);
+    const bool has_chunks = name == "interleaved";
+    const schedule_options how{.name = name,
+                               .shape = {{2, 2}, has_chunks ? 2 : 1},
+                               .microbatches = 16,
+                               .round = 8};
+    const auto until =
+      has_chunks ? three_cuts : std::vector<std::string>{"relu2"};
+    const auto wanted = small_pipeline{how, until}.run(2);
+    CHECK(small_pipeline{how, until, 0.25, {}, 4}.run(2) == wanted);
+    CHECK(small_pipeline{how, until, 0.25, {}, 4096}.run(2) == wanted);
+  }
+}
+
+TEST_CASE("replicas with small buckets on a late device give the same bits",
+          "[program][oracle]") {
+  for (const auto* name : {"pipedream", "1f1b", "zero-bubble"}) {
+    INFO(name);
+    const schedule_options how{
+      .name = name, .shape = {{2, 3}, 1}, .microbatches = 12, .round = 12};
+    small_pipeline at_once{how, {"relu2"}};
+    small_pipeline late{how,
+                        {"relu2"},
+                        0.25,
+                        [] {
+                          return std::make_unique<late_device>(
+                            device_options{.threads = 1}, 3, 20);
+                        },
+                        4};
+    CHECK(late.run() == at_once.run());
+  }
+}
+
+TEST_CASE("replicas of a stage that trains nothing do not wait for a reduction",
+          "[program][oracle]") {
+  small_pipeline cut{
+    {.name = "gpipe", .shape = {{1, 2, 1}, 1}, .microbatches = 8, .round = 4},
+    {"relu4", "drop"}};
+  CHECK(cut.run() == accumulated(4, 8));
+}
+
 TEST_CASE("pipedream differs from training without a pipeline",
           "[program][oracle]") {
   small_pipeline cut{

@@ -104,6 +104,25 @@ TEST_CASE("a flushing pipeline trains to the losses of one worker",
   CHECK(losses(three_stages + round) == losses(round));
 }
 
+TEST_CASE("replicas have the same buckets, as small as the job wants them",
+          "[train][deployment]") {
+  const auto buckets = [](const std::string& run) {
+    const auto made =
+      deployed("[[stage]]\nuntil = 'pool1'\n[[stage]]\nreplicas = 2\n" + run);
+    REQUIRE(made);
+    std::vector<std::size_t> counts;
+    for (int w = 0; w < 3; ++w) {
+      const auto worker = make_worker(*made, w, all_ops());
+      REQUIRE(worker);
+      counts.push_back(worker->chunks(*made, w)[0].buckets.size());
+    }
+    return counts;
+  };
+  CHECK(buckets("") == std::vector<std::size_t>{1, 1, 1});
+  CHECK(buckets("[run]\nbucket_bytes = 4\n")
+        == std::vector<std::size_t>{1, 4, 4}); // conv1; conv2, fc1 to fc3
+}
+
 TEST_CASE("a timetable from a file is run, and refused for another job",
           "[train][deployment]") {
   const auto path = std::filesystem::temp_directory_path()

@@ -1,42 +1,43 @@
 #include "actors/actor_runner.hpp"
 
 #include "actors/coordinator.hpp"
-#include "actors/data_loader.hpp"
-#include "actors/gradient_sync.hpp"
-#include "actors/stage.hpp"
+#include "actors/local_workers.hpp"
+#include "actors/remoting.hpp"
 #include "actors/supervise.hpp"
+#include "actors/worker_processes.hpp"
 #include "engine/base/clock.hpp"
+#include "engine/job/job_file.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <map>
+#include <numeric>
 #include <optional>
+#include <span>
 
 namespace pd {
 
 namespace {
 
-/// How often run() looks at `stop`.
+/// How often whoever waits looks whether it is to stop.
 constexpr std::chrono::milliseconds stop_poll{50};
 
-/// After so long without a loss or an update, who waits for whom is logged.
+/// After so long without a word from the workers, who waits for whom is logged.
 constexpr double silence_s = 60;
 
-struct engine_config : caf::actor_system_config {
-  engine_config() {
-    add_message_types<caf::id_block::pd_engine>();
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", std::size_t{1}); // the coordinator's
-  }
-};
+constexpr std::uint64_t weights_tag = 0;
 
-template <class State, class Handle, class... Ts>
-Handle spawn_detached(caf::actor_system& in, Ts&&... xs) {
-  return in.spawn<shell<State, Handle>, caf::detached>(std::forward<Ts>(xs)...);
+bool has_processes(const deployment& all) {
+  return all.what.run.workers == "processes";
+}
+
+std::unique_ptr<caf::actor_system_config> config_for(const deployment& all) {
+  if (has_processes(all))
+    return std::make_unique<network_config>();
+  return std::make_unique<engine_config>();
 }
 
 } // namespace
@@ -44,117 +45,125 @@ Handle spawn_detached(caf::actor_system& in, Ts&&... xs) {
 /// Members end in the reverse order: actors first, then what they work on.
 struct actor_runner::parts {
   std::shared_ptr<const deployment> all;
-  std::vector<worker_parts> workers;
-  engine_config config;
+  std::unique_ptr<caf::actor_system_config> config;
+  std::unique_ptr<worker_host> host;
   std::optional<caf::actor_system> system;
   std::optional<caf::scoped_actor> client;
-  std::shared_ptr<run_actors> actors = std::make_shared<run_actors>();
   coordinator_actor coordinating;
+  std::shared_ptr<communicator> group; ///< of all workers and this
+  std::string device;
+  result<void> failure;
   std::int64_t stall_us = 0;
+  double busy_share = 0;
 
-  void spawn_all(const dataset* training, const dataset* evaluation);
-  void spawn_worker(int worker, const dataset* training,
-                    const dataset* evaluation);
-  void end_all();
-
-  std::vector<std::shared_ptr<stage_peers>> peers; ///< by worker
-  /// By stage: the syncs of its replicas.
-  std::vector<std::shared_ptr<std::vector<gradient_sync_actor>>> groups;
+  void coordinate();
+  result<void> deploy();
+  template <class... Handlers>
+  result<void> listen_until(const bool& is_over,
+                            const std::function<void()>& meanwhile,
+                            Handlers... handlers);
+  result<std::vector<named_tensor>> receive(const weights_named& from);
 };
 
-// -- spawning ----------------------------------------------------------------
+// -- waiting for what the coordinator says -----------------------------------
 
-void actor_runner::parts::spawn_worker(int worker, const dataset* training,
-                                       const dataset* evaluation) {
-  const auto at = static_cast<std::size_t>(worker);
-  const auto where = all->where();
-  const auto& own = peers[at];
-  const auto chunks = workers[at].chunks(*all, worker);
-  actors->stages.push_back(spawn_detached<stage, stage_actor>(
-    *system, stage_options{all, worker, chunks, own}));
-  actors->loaders.emplace_back();
-  if (reads_batches(*all, worker)) {
-    const int stage = where.stage_of(worker);
-    const auto depth =
-      all->training ? all->training->depth[static_cast<std::size_t>(stage)] : 1;
-    actors->loaders.back() = spawn_detached<data_loader, data_loader_actor>(
-      *system, data_loader_options{all, worker, training, evaluation,
-                                   &workers[at].on->memory(), depth + 2, own});
+/// Hands messages to the handlers until one of them sets `is_over` or the run
+/// has failed.
+template <class... Handlers>
+result<void>
+actor_runner::parts::listen_until(const bool& is_over,
+                                  const std::function<void()>& meanwhile,
+                                  Handlers... handlers) {
+  auto heard_us = now_us();
+  while (!is_over && failure) {
+    bool is_silent = false;
+    (*client)->receive(
+      handlers...,
+      [&](const run_failed& x) {
+        failure = error{x.code, x.what};
+      },
+      caf::after(stop_poll) >> [&] { is_silent = true; });
+    if (!is_silent)
+      heard_us = now_us();
+    else if (seconds_since(heard_us) > silence_s) {
+      (*client)->send(coordinating, report_status{});
+      heard_us = now_us();
+    }
+    meanwhile();
   }
-  actors->syncs.emplace_back();
-  if (where.replicas(where.stage_of(worker)) > 1) {
-    const auto& group =
-      groups[static_cast<std::size_t>(where.stage_of(worker))];
-    actors->syncs.back() = spawn_detached<gradient_sync, gradient_sync_actor>(
-      *system, gradient_sync_options{all, worker, chunks, group, own});
-    group->push_back(actors->syncs.back());
-  }
+  return failure;
 }
 
-void actor_runner::parts::spawn_all(const dataset* training,
-                                    const dataset* evaluation) {
-  const auto where = all->where();
-  for (int stage = 0; stage < where.stages(); ++stage)
-    groups.push_back(std::make_shared<std::vector<gradient_sync_actor>>());
-  for (int w = 0; w < where.workers(); ++w)
-    peers.push_back(std::make_shared<stage_peers>());
-  for (int w = 0; w < where.workers(); ++w)
-    spawn_worker(w, training, evaluation);
-  coordinating = system->spawn<shell<coordinator, coordinator_actor>>(
-    coordinator_options{all, actors,
-                        caf::actor_cast<client_actor>(
-                          caf::actor_cast<caf::strong_actor_ptr>(*client))});
-  (*client)->monitor(coordinating);
-  for (std::size_t w = 0; w < peers.size(); ++w)
-    *peers[w] = {actors->stages, actors->loaders[w], actors->syncs[w],
-                 coordinating};
+// -- deployment --------------------------------------------------------------
+
+void actor_runner::parts::coordinate() {
+  coordinating =
+    system->spawn<shell<coordinator, coordinator_actor>>(coordinator_options{
+      all, host->workers(),
+      caf::actor_cast<client_actor>(
+        caf::actor_cast<caf::strong_actor_ptr>(*client)),
+      has_processes(*all) ? print_job(all->what) : "", host->meeting_place(),
+      [this](int worker) { return host->doing(worker); }});
+  host->watch(coordinating);
+}
+
+result<void> actor_runner::parts::deploy() {
+  (*client)->send(coordinating, deploy_job{});
+  bool is_deployed = false;
+  result<void> joined;
+  return listen_until(
+    is_deployed, [] {},
+    [&](const workers_ready& x) {
+      device = x.device;
+      if (auto made = host->join(); made)
+        group = *std::move(made);
+      else
+        failure = made.failure();
+    },
+    [&](const job_deployed&) { is_deployed = true; });
 }
 
 result<std::unique_ptr<pipeline_runner>>
 actor_runner::make(std::shared_ptr<const deployment> of, const registry& ops,
                    const dataset* training, const dataset* evaluation) {
-  auto made = std::make_unique<parts>();
-  made->all = std::move(of);
-  for (int w = 0; w < made->all->where().workers(); ++w) {
-    PD_TRY(auto worker, make_worker(*made->all, w, ops));
-    made->workers.push_back(std::move(worker));
-  }
-  made->system.emplace(made->config);
-  made->client.emplace(*made->system);
-  made->spawn_all(training, evaluation);
-  return std::unique_ptr<pipeline_runner>{new actor_runner{std::move(made)}};
+  return with({})(std::move(of), ops, training, evaluation);
+}
+
+runner_maker actor_runner::with(actor_runner_options options) {
+  return [options = std::move(options)](
+           std::shared_ptr<const deployment> of, const registry& ops,
+           const dataset* training, const dataset* evaluation)
+           -> result<std::unique_ptr<pipeline_runner>> {
+    auto made = std::make_unique<parts>();
+    made->all = std::move(of);
+    made->config = config_for(*made->all);
+    made->system.emplace(*made->config);
+    made->client.emplace(*made->system);
+    if (has_processes(*made->all)) {
+      PD_TRY(made->host, start_worker_processes(*made->system, made->all,
+                                                options.worker_command));
+    } else {
+      made->host =
+        make_local_workers(*made->system, made->all, ops, training, evaluation);
+    }
+    made->coordinate();
+    std::unique_ptr<pipeline_runner> runner{new actor_runner{std::move(made)}};
+    PD_CHECK(static_cast<actor_runner&>(*runner).is_->deploy());
+    return runner;
+  };
 }
 
 actor_runner::actor_runner(std::unique_ptr<parts> made)
   : is_{std::move(made)} {}
 
-/// Actors hold each other's handles, so none would end by itself; and what they
-/// read goes only when all have ended.
-void actor_runner::parts::end_all() {
-  const auto for_all = [this](auto&& f) {
-    for (std::size_t w = 0; w < actors->stages.size(); ++w) {
-      f(actors->stages[w]);
-      f(actors->loaders[w]);
-      f(actors->syncs[w]);
-    }
-    f(coordinating);
-  };
-  for_all([](const auto& each) {
-    if (each)
-      caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
-  });
-  for_all([this](const auto& each) {
-    if (each)
-      (*client)->wait_for(each);
-  });
-}
-
+/// Actors hold each other's handles, so none would end by itself.
 actor_runner::~actor_runner() {
-  is_->end_all();
+  caf::anon_send_exit(is_->coordinating, caf::exit_reason::user_shutdown);
+  (*is_->client)->wait_for(is_->coordinating);
   is_->coordinating = nullptr;
-  *is_->actors = {};
-  is_->peers.clear();
-  is_->groups.clear();
+  if (is_->group)
+    is_->group->close();
+  is_->host->end(!is_->failure);
   is_->client.reset();
   is_->system.reset();
 }
@@ -163,61 +172,93 @@ actor_runner::~actor_runner() {
 
 result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
                                const std::atomic<bool>& stop) {
-  if (!what.is_training)
-    share_statistics(*is_->all, is_->workers);
   auto& self = **is_->client;
   self.send(is_->coordinating,
             run_pass{what.epoch, what.first_microbatch, what.is_training});
+  const auto keep = [this](const result<void>& done) {
+    if (is_->failure && !done)
+      is_->failure = done;
+  };
   bool is_over = false;
   bool has_told_stop = false;
-  result<void> failure;
-  const auto keep = [&](result<void> done) {
-    if (failure && !done)
-      failure = std::move(done);
-  };
-  auto heard_us = now_us();
-  while (!is_over && failure) {
-    bool is_silent = false;
-    self.receive(
-      [&](const loss_reported& x) {
-        keep(calls.on_loss(
-          {x.microbatch, x.samples, x.loss, x.correct, x.correct_top5}));
-      },
-      [&](const version_made& x) { keep(calls.on_update(x.version, x.lr)); },
-      [&](const pass_done& x) {
-        is_over = true;
-        if (what.is_training)
-          is_->stall_us += x.stall_us;
-      },
-      [&](const run_failed& x) {
-        keep(error{errc::failed, x.what});
-      },
-      caf::after(stop_poll) >> [&] { is_silent = true; });
-    if (!is_silent)
-      heard_us = now_us();
-    else if (seconds_since(heard_us) > silence_s) {
-      self.send(is_->coordinating, report_waits{});
-      heard_us = now_us();
-    }
-    if (stop && !has_told_stop)
-      self.send(is_->coordinating, stop_pass{});
-    has_told_stop = stop;
+  const auto begin_us = now_us();
+  return is_->listen_until(
+    is_over,
+    [&] {
+      if (stop && !std::exchange(has_told_stop, true))
+        self.send(is_->coordinating, stop_pass{});
+    },
+    [&](const loss_reported& x) {
+      keep(calls.on_loss(
+        {x.microbatch, x.samples, x.loss, x.correct, x.correct_top5}));
+    },
+    [&](const version_made& x) { keep(calls.on_update(x.version, x.lr)); },
+    [&](const pass_done& x) {
+      is_over = true;
+      if (!what.is_training)
+        return;
+      is_->stall_us += x.stall_us;
+      is_->busy_share =
+        static_cast<double>(x.busy_us) * 1e-6 / seconds_since(begin_us);
+    });
+}
+
+result<std::vector<named_tensor>>
+actor_runner::parts::receive(const weights_named& from) {
+  std::vector<named_tensor> made;
+  for (std::size_t i = 0; i < from.names.size(); ++i) {
+    named_tensor each{
+      from.names[i], shape{from.extents[i]}, from.are_counters[i] != 0, {}};
+    each.values.resize(static_cast<std::size_t>(each.extents.elems()));
+    auto arriving = group->receive(
+      from.worker, weights_tag, std::as_writable_bytes(std::span{each.values}));
+    PD_CHECK(arriving.wait());
+    made.push_back(std::move(each));
   }
-  return failure;
+  return made;
 }
 
 result<std::vector<named_tensor>> actor_runner::weights() {
-  return weights_of_workers(*is_->all, is_->workers);
+  (*is_->client)->send(is_->coordinating, collect_weights{});
+  std::map<int, std::vector<named_tensor>> by_worker;
+  bool is_over = false;
+  PD_CHECK(is_->listen_until(
+    is_over, [] {},
+    [&](const weights_named& x) {
+      if (auto got = is_->receive(x); got)
+        by_worker[x.worker] = *std::move(got);
+      else
+        is_->failure = got.failure();
+      is_over = std::ssize(by_worker) == is_->all->where().stages();
+    }));
+  std::vector<named_tensor> made;
+  for (auto& [worker, part] : by_worker)
+    std::ranges::move(part, std::back_inserter(made));
+  return made;
+}
+
+void actor_runner::log_to(const std::string& directory) {
+  if (!has_processes(*is_->all))
+    return;
+  for (std::size_t w = 0; w < is_->host->workers().size(); ++w)
+    (*is_->client)
+      ->send(is_->host->workers()[w],
+             open_log{directory + "/worker-" + std::to_string(w) + ".log"});
 }
 
 double actor_runner::data_stall_s() const {
   return static_cast<double>(is_->stall_us) * 1e-6;
 }
 
+double actor_runner::busy_share() const {
+  return is_->busy_share;
+}
+
 std::string actor_runner::describe() const {
-  const auto workers = is_->workers.size();
-  return (workers > 1 ? std::to_string(workers) + " workers on " : "")
-         + is_->workers[0].on->describe();
+  const auto workers = is_->all->where().workers();
+  const std::string what = has_processes(*is_->all) ? "processes" : "workers";
+  return (workers > 1 ? std::to_string(workers) + " " + what + " on " : "")
+         + is_->device;
 }
 
 } // namespace pd

@@ -1,4 +1,5 @@
-/// A deployment on actors: the workers are threads of this process.
+/// A deployment on actors: the workers are threads of this process, or
+/// processes of this machine.
 ///
 /// Thread: its owner's, which blocks in run(); everything else happens on the
 /// actors' threads.
@@ -6,22 +7,32 @@
 #pragma once
 
 #include "engine/data/dataset.hpp"
-#include "engine/train/deployment.hpp"
 #include "engine/train/pipeline_runner.hpp"
+#include "engine/train/session.hpp"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace pd {
 
+struct actor_runner_options {
+  /// What starts a worker's process: see run_worker_process.
+  std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
+};
+
 class actor_runner final : public pipeline_runner {
 public:
-  /// Makes all workers and spawns their actors. The datasets may be null if no
-  /// pass uses them.
+  /// Starts and deploys all workers, as the job's run.workers says. The
+  /// datasets may be null if no pass uses them.
   /// @pre `ops` and the datasets outlive this
-  /// Errors: of make_worker.
+  /// Errors: of the workers, the first of them with its name.
   [[nodiscard]] static result<std::unique_ptr<pipeline_runner>>
   make(std::shared_ptr<const deployment> of, const registry& ops,
        const dataset* training, const dataset* evaluation);
+
+  /// make() with other options than the default.
+  [[nodiscard]] static runner_maker with(actor_runner_options options);
 
   /// Ends all actors by order, and waits for them.
   ~actor_runner() override;
@@ -29,6 +40,8 @@ public:
   result<void> run(const data_pass& what, const pass_calls& calls,
                    const std::atomic<bool>& stop) override;
   result<std::vector<named_tensor>> weights() override;
+  void log_to(const std::string& directory) override;
+  [[nodiscard]] double busy_share() const override;
   [[nodiscard]] double data_stall_s() const override;
   [[nodiscard]] std::string describe() const override;
 

@@ -15,22 +15,38 @@ namespace {
 /// How long a stage may take to answer between two actions.
 constexpr std::chrono::minutes hold_timeout{10};
 
-/// After it a stage counts as busy.
-constexpr std::chrono::seconds wait_timeout{5};
+/// How long a complaint about a peer waits for the news of who died.
+constexpr std::chrono::seconds blame_delay{1};
 
 } // namespace
 
 coordinator::coordinator(coordinator_actor::pointer self,
                          coordinator_options options)
-  : self_{self}, is_{std::move(options)} {
-  self_->set_down_handler(
-    [this](const caf::down_msg& down) { ended(down.source, down.reason); });
+  : self_{self},
+    is_{std::move(options)},
+    where_{is_.all->where()},
+    devices_(is_.workers.size()) {
+  self_->set_down_handler([this](const caf::down_msg& down) {
+    worker_lost(down.source, down.reason);
+  });
+  for (const auto& each : is_.workers)
+    self_->monitor(each);
 }
 
 coordinator_actor::behavior_type coordinator::make_behavior() {
-  return {[this](const run_pass& order) { begin(order); },
+  return {[this](const deploy_job&) { deploy(); },
+          [this](const run_pass& order) { begin(order); },
           [this](const stop_pass&) { stop(); },
-          [this](const report_waits&) { log_waits(); },
+          [this](const collect_weights&) { collect(); },
+          [this](const report_status& order) { tell_workers(order); },
+          [this](const worker_ready& x) { ready(x); },
+          [this](const groups_joined&) { joined(); },
+          [this](const worker_failed& x) { worker_complained(x); },
+          [this](const process_ended& x) { process_lost(x); },
+          [this](const run_failed& x) { fail(x); },
+          [this](const status_reported& x) { log_status(x); },
+          [this](const statistics_aligned& x) { aligned(x); },
+          [this](const weights_named& x) { self_->send(is_.client, x); },
           [this](const loss_reported& x) { forward(x); },
           [this](const version_made& x) { forward(x); },
           [this](const pass_done& x) { worker_done(x); }};
@@ -42,31 +58,76 @@ void coordinator::forward(const Message& what) {
     self_->send(is_.client, what);
 }
 
+template <class Message>
+void coordinator::tell_workers(const Message& what) {
+  for (const auto& each : is_.workers)
+    self_->send(each, what);
+}
+
+// -- deployment --------------------------------------------------------------
+
+void coordinator::deploy() {
+  workers_left_ = where_.workers();
+  deploy_worker order;
+  order.job = is_.job;
+  order.training_samples = is_.all->sizes.training;
+  order.evaluation_samples = is_.all->sizes.evaluation;
+  order.coordinator = caf::actor_cast<caf::strong_actor_ptr>(self_);
+  order.rendezvous = caf::actor_cast<caf::strong_actor_ptr>(is_.rendezvous);
+  for (std::size_t w = 0; w < is_.workers.size(); ++w) {
+    order.worker = static_cast<int>(w);
+    self_->send(is_.workers[w], order);
+  }
+}
+
+void coordinator::ready(const worker_ready& from) {
+  devices_[static_cast<std::size_t>(from.worker)] = from.device;
+  if (--workers_left_ > 0)
+    return;
+  workers_left_ = where_.workers();
+  self_->send(is_.client, workers_ready{devices_[0]});
+  tell_workers(join_groups{});
+}
+
+void coordinator::joined() {
+  if (--workers_left_ == 0)
+    self_->send(is_.client, job_deployed{});
+}
+
+// -- a pass ------------------------------------------------------------------
+
+/// An evaluation is one of the weights that are saved: with the statistics of
+/// replica 0.
 void coordinator::begin(const run_pass& order) {
-  if (names_.empty())
-    watch_all();
   ++generation_;
-  is_training_ = order.is_training;
+  pass_ = order;
   is_stopping_ = false;
-  begun_ = stall_us_ = 0;
-  workers_left_ = static_cast<int>(is_.actors->stages.size());
-  const begin_pass to_all{generation_, order};
-  for (const auto& each : is_.actors->syncs)
-    if (each)
-      self_->send(each, to_all);
-  for (const auto& each : is_.actors->loaders)
-    if (each)
-      self_->send(each, to_all);
-  for (const auto& each : is_.actors->stages)
-    self_->send(each, to_all);
+  begun_ = 0;
+  sum_ = {generation_, -1};
+  workers_left_ = where_.workers();
+  if (order.is_training)
+    start_pass();
+  else
+    tell_workers(align_statistics{generation_});
+}
+
+void coordinator::aligned(const statistics_aligned& done) {
+  if (done.generation == generation_ && --workers_left_ == 0)
+    start_pass();
+}
+
+void coordinator::start_pass() {
+  workers_left_ = where_.workers();
+  tell_workers(begin_pass{generation_, pass_});
 }
 
 void coordinator::worker_done(const pass_done& done) {
   if (done.generation != generation_)
     return;
-  stall_us_ += done.stall_us;
+  sum_.stall_us += done.stall_us;
+  sum_.busy_us = std::max(sum_.busy_us, done.busy_us);
   if (--workers_left_ == 0)
-    self_->send(is_.client, pass_done{generation_, -1, stall_us_});
+    self_->send(is_.client, sum_);
 }
 
 // -- a pass that ends early --------------------------------------------------
@@ -76,73 +137,98 @@ void coordinator::stop() {
   if (is_stopping_ || workers_left_ == 0)
     return;
   is_stopping_ = true;
-  holds_left_ = is_.all->where().replicas(0);
-  for (int r = 0; r < is_.all->where().replicas(0); ++r)
+  holds_left_ = where_.replicas(0);
+  for (int r = 0; r < where_.replicas(0); ++r)
     self_
-      ->request(is_.actors->stages[static_cast<std::size_t>(r)], hold_timeout,
+      ->request(is_.workers[static_cast<std::size_t>(r)], hold_timeout,
                 hold_pass{generation_})
-      .then([this](const pass_held& at) { held(at.begun); },
-            [this](const caf::error& why) {
-              self_->send(is_.client,
-                          run_failed{"stage 0 does not stop: " + text_of(why)});
-            });
+      .then(
+        [this](const pass_held& at) { held(at.begun); },
+        [this](const caf::error& why) {
+          fail_later({errc::failed, "stage 0 does not stop: " + text_of(why)});
+        });
 }
 
 void coordinator::held(std::int64_t begun) {
   begun_ = std::max(begun_, begun);
   if (--holds_left_ > 0)
     return;
-  const auto& pass = is_training_ ? is_.all->training : is_.all->evaluation;
+  const auto& pass =
+    pass_.is_training ? is_.all->training : is_.all->evaluation;
   const auto round = common_round(*pass);
-  const end_pass_at to_all{generation_, (begun_ + round - 1) / round * round};
-  for (const auto& each : is_.actors->loaders)
-    if (each)
-      self_->send(each, to_all);
-  for (const auto& each : is_.actors->stages)
-    self_->send(each, to_all);
+  tell_workers(end_pass_at{generation_, (begun_ + round - 1) / round * round});
 }
 
-// -- who waits for whom ------------------------------------------------------
+// -- what others ask for -----------------------------------------------------
 
-void coordinator::log_waits() {
-  for (std::size_t w = 0; w < is_.actors->stages.size(); ++w)
-    self_->request(is_.actors->stages[w], wait_timeout, report_waits{})
-      .then(
-        [w](const wait_reported& at) {
-          log_warning("worker " + std::to_string(w) + ": " + at.what);
-        },
-        [w](const caf::error&) {
-          log_warning("worker " + std::to_string(w) + " is busy");
-        });
+void coordinator::collect() {
+  for (int stage = 0; stage < where_.stages(); ++stage)
+    self_->send(
+      is_.workers[static_cast<std::size_t>(where_.worker_at(stage, 0))],
+      send_weights{});
 }
 
-// -- who ends, and why -------------------------------------------------------
+void coordinator::log_status(const status_reported& from) const {
+  for (const auto& each : from.lines)
+    log_warning(called(from.worker, "", "") + ", " + each);
+}
 
-template <class Handle>
-void coordinator::watch(const Handle& who, const std::string& called) {
-  if (!who)
+// -- who fails, and why ------------------------------------------------------
+
+/// "worker 1 (stage 0, replica 1), data loader, reads microbatch 3".
+std::string coordinator::called(int worker, const std::string& who,
+                                const std::string& doing) const {
+  auto text = "worker " + std::to_string(worker) + " (stage "
+              + std::to_string(where_.stage_of(worker)) + ", replica "
+              + std::to_string(where_.replica_of(worker)) + ")";
+  for (const auto* each : {&who, &doing})
+    if (!each->empty())
+      text += ", " + *each;
+  return text;
+}
+
+std::string coordinator::last_doing(int worker) const {
+  return is_.last_doing ? is_.last_doing(worker) : "";
+}
+
+void coordinator::worker_complained(const worker_failed& what) {
+  const run_failed failure{what.code, called(what.worker, what.who, what.doing)
+                                        + ": " + what.what};
+  if (what.is_peer)
+    fail_later(failure);
+  else
+    fail(failure);
+}
+
+void coordinator::process_lost(const process_ended& what) {
+  fail({errc::failed,
+        called(what.worker, "", last_doing(what.worker)) + ": " + what.how});
+}
+
+/// If its process has died, process_ended says more.
+void coordinator::worker_lost(const caf::actor_addr& who,
+                              const caf::error& why) {
+  const auto found =
+    std::ranges::find_if(is_.workers, [&](const worker_actor& each) {
+      return each.address() == who;
+    });
+  if (found == is_.workers.end())
     return;
-  self_->monitor(who);
-  names_[who.address()] = called;
+  const auto worker = static_cast<int>(found - is_.workers.begin());
+  fail_later({errc::failed, called(worker, "", last_doing(worker))
+                              + ": lost: " + text_of(why)});
 }
 
-void coordinator::watch_all() {
-  const auto where = is_.all->where();
-  for (int w = 0; w < where.workers(); ++w) {
-    const auto at = static_cast<std::size_t>(w);
-    const auto of = "worker " + std::to_string(w) + " (stage "
-                    + std::to_string(where.stage_of(w)) + ", replica "
-                    + std::to_string(where.replica_of(w)) + ")";
-    watch(is_.actors->stages[at], of);
-    watch(is_.actors->loaders[at], of + ", data loader");
-    watch(is_.actors->syncs[at], of + ", gradient sync");
-  }
+void coordinator::fail_later(const run_failed& what) {
+  self_->delayed_send(self_, blame_delay, what);
 }
 
-void coordinator::ended(const caf::actor_addr& who, const caf::error& why) {
-  const auto found = names_.find(who);
-  const auto called = found == names_.end() ? "an actor" : found->second;
-  self_->send(is_.client, run_failed{called + ": " + text_of(why)});
+void coordinator::fail(const run_failed& what) {
+  if (std::exchange(has_failed_, true))
+    return;
+  self_->send(is_.client, what);
+  if (is_.rendezvous)
+    self_->send(is_.rendezvous, close_store{what.what});
 }
 
 } // namespace pd

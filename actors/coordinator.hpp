@@ -1,31 +1,35 @@
-/// Starts passes, knows when they are over, and watches every other actor: the
-/// first that ends with an error ends the run, with its name and its text.
+/// Deploys the workers of a job, starts passes, knows when they are over, and
+/// watches: the first worker that fails ends the run, with its name, what it
+/// was doing, and why.
+///
+/// Invariants:
+///
+/// (1) The client hears of one failure. A worker whose peer is gone is not the
+///     cause: its complaint waits a moment for the news of who died.
 
 #pragma once
 
 #include "actors/handles.hpp"
-#include "actors/stage.hpp"
+#include "engine/train/deployment.hpp"
 
 #include <caf/actor_addr.hpp>
+#include <caf/error.hpp>
 
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace pd {
 
-/// Everybody, once all are spawned.
-struct run_actors {
-  std::vector<stage_actor> stages;        ///< by worker
-  std::vector<data_loader_actor> loaders; ///< by worker; empty: reads nothing
-  std::vector<gradient_sync_actor> syncs; ///< by worker; empty: one replica
-};
-
 struct coordinator_options {
   std::shared_ptr<const deployment> all;
-  std::shared_ptr<const run_actors> actors; ///< read after the first message
-  client_actor client;                      ///< gets what messages.hpp says
+  std::vector<worker_actor> workers; ///< by worker; perhaps in other processes
+  client_actor client;               ///< gets what messages.hpp says
+  std::string job;                   ///< for other processes, as a file
+  rendezvous_actor rendezvous;       ///< empty: all are in one process
+  /// What the stage of a worker did last; empty if that is not known.
+  std::function<std::string(int worker)> last_doing;
 };
 
 /// Spawn event-based: with shell<coordinator, coordinator_actor>.
@@ -38,28 +42,44 @@ public:
   coordinator_actor::behavior_type make_behavior();
 
 private:
+  void deploy();
+  void ready(const worker_ready& from);
+  void joined();
+
   void begin(const run_pass& order);
-  void watch_all();
-  template <class Handle>
-  void watch(const Handle& who, const std::string& called);
-  void ended(const caf::actor_addr& who, const caf::error& why);
+  void aligned(const statistics_aligned& done);
+  void start_pass();
   void stop();
   void held(std::int64_t begun);
-  void log_waits();
   void worker_done(const pass_done& done);
+  void collect();
   template <class Message>
   void forward(const Message& what);
+  template <class Message>
+  void tell_workers(const Message& what);
+  void log_status(const status_reported& from) const;
+
+  void worker_lost(const caf::actor_addr& who, const caf::error& why);
+  void process_lost(const process_ended& what);
+  void worker_complained(const worker_failed& what);
+  void fail_later(const run_failed& what);
+  void fail(const run_failed& what);
+  [[nodiscard]] std::string called(int worker, const std::string& who,
+                                   const std::string& doing) const;
+  [[nodiscard]] std::string last_doing(int worker) const;
 
   coordinator_actor::pointer self_;
   coordinator_options is_;
-  std::map<caf::actor_addr, std::string> names_; ///< of the watched
+  placement where_;
+  std::vector<std::string> devices_; ///< by worker
   std::int64_t generation_ = 0;
-  bool is_training_ = false;
+  run_pass pass_;
   bool is_stopping_ = false;
-  int workers_left_ = 0;
+  bool has_failed_ = false;
+  int workers_left_ = 0; ///< that have not done what all do now
   int holds_left_ = 0;
   std::int64_t begun_ = 0;
-  std::int64_t stall_us_ = 0;
+  pass_done sum_;
 };
 
 } // namespace pd

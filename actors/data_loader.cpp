@@ -1,5 +1,6 @@
 #include "actors/data_loader.hpp"
 
+#include "actors/supervise.hpp"
 #include "engine/data/batch.hpp"
 #include "engine/program/backward_plan.hpp"
 #include "engine/train/oracle_runner.hpp"
@@ -27,17 +28,15 @@ bool reads(const deployment& all, int worker, const std::string& op) {
   return false;
 }
 
-template <class T>
-T value_or_throw(result<T> from) {
-  if (!from)
-    throw std::runtime_error{from.failure().message};
-  return std::move(*from);
-}
-
 } // namespace
 
 bool reads_batches(const deployment& all, int worker) {
   return reads(all, worker, "input") || reads(all, worker, "labels");
+}
+
+std::int64_t loader_window(const deployment& all, int worker) {
+  const auto stage = static_cast<std::size_t>(all.where().stage_of(worker));
+  return (all.training ? all.training->depth[stage] : 1) + 2;
 }
 
 data_loader::data_loader(data_loader_actor::pointer self,
@@ -77,9 +76,11 @@ void data_loader::begin(const begin_pass& order) {
 }
 
 void data_loader::read_ahead() {
-  const auto& to = is_.peers->stages[static_cast<std::size_t>(is_.worker)];
-  for (; held_ < is_.window && next_ < end_; next_ += replicas_, ++held_)
-    self_->send(to, batch{generation_, read(next_)});
+  for (; held_ < is_.window && next_ < end_; next_ += replicas_, ++held_) {
+    is_.shown->set({.what = doing::reads, .index = next_});
+    self_->send(is_.to, batch{generation_, read(next_)});
+  }
+  is_.shown->set({});
 }
 
 /// A tensor of the type that nobody else holds; takes memory if there is none.
@@ -112,7 +113,7 @@ loaded_batch data_loader::read(std::int64_t microbatch) {
   const std::span pixels{made.images.data<float>(),
                          static_cast<std::size_t>(made.images.type.elems())};
   if (const auto done = fill_batch(*from_, indices, pixels, labels); !done)
-    throw std::runtime_error{done.failure().message};
+    throw engine_fault{done.failure().message};
   return made;
 }
 

@@ -7,9 +7,10 @@
 #pragma once
 
 #include "actors/handles.hpp"
-#include "actors/stage.hpp"
+#include "actors/status_board.hpp"
 #include "engine/data/dataset.hpp"
 #include "engine/data/sampler.hpp"
+#include "engine/train/deployment.hpp"
 
 #include <memory>
 #include <optional>
@@ -26,7 +27,8 @@ struct data_loader_options {
   const dataset* evaluation = nullptr;
   pool* memory = nullptr;  ///< of the stage's device
   std::int64_t window = 2; ///< batches ahead of the stage or held by it
-  std::shared_ptr<const stage_peers> peers;
+  stage_actor to;
+  status_place* shown = nullptr;
 };
 
 /// Spawn detached: with shell<data_loader, data_loader_actor>. Ends with the
@@ -57,6 +59,9 @@ private:
   std::int64_t end_ = 0;
   std::int64_t held_ = 0; ///< batches sent and still in use
 };
+
+/// Batches that a worker's loader reads ahead, or its stage still uses.
+[[nodiscard]] std::int64_t loader_window(const deployment& all, int worker);
 
 /// True if a chunk of the worker reads images or labels.
 [[nodiscard]] bool reads_batches(const deployment& all, int worker);

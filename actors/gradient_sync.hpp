@@ -1,33 +1,40 @@
 /// Sums the gradients of a stage's replicas, one actor beside each replica.
 ///
-///     round_summed ─▶ part_ready to all ─▶ sums its segment into all parts
-///                  ─▶ segment_reduced to all ─▶ round_reduced to its stage
+///     stage ── bucket_ready ──▶ gradient_sync ◀── bytes ──▶ the other
+///     replicas' stage ◀─ round_reduced ──
 ///
-/// Each actor sums the R-th part of the elements, in the order of the replicas
-/// (engine/program/replica_sum.hpp), so the bits do not depend on who is first.
+/// The stage hands over a bucket as soon as its backward has made it whole, so
+/// buckets are summed while it goes on with the layers before them (PyTorch's
+/// DistributedDataParallel, arXiv 2006.15704, section 3.2). Replicas run rows
+/// of one form, so all sum the same buckets in the same order; and a sum adds
+/// replica 0 first, so the bits do not depend on who is first.
 
 #pragma once
 
 #include "actors/handles.hpp"
-#include "actors/stage.hpp"
+#include "actors/status_board.hpp"
+#include "engine/comm/communicator.hpp"
+#include "engine/train/deployment.hpp"
 
-#include <map>
 #include <memory>
-#include <utility>
 #include <vector>
 
 namespace pd {
 
-/// syncs: of the stage's replicas, by replica; read after the first message.
+/// group: of the stage's replicas, by replica. The chunks' programs outlive
+/// the actor.
 struct gradient_sync_options {
-  std::shared_ptr<const deployment> all;
   int worker = 0;
   std::vector<row_runner::chunk_parts> chunks;
-  std::shared_ptr<const std::vector<gradient_sync_actor>> syncs;
-  std::shared_ptr<const stage_peers> peers;
+  std::shared_ptr<communicator> group;
+  stage_actor to;
+  worker_actor of;
+  status_place* shown = nullptr;
 };
 
-/// Spawn detached: with shell<gradient_sync, gradient_sync_actor>.
+/// Spawn detached: with shell<gradient_sync, gradient_sync_actor>. Its handlers
+/// wait for the other replicas; closing the group ends every wait. Ends with
+/// the error of a sum.
 class gradient_sync {
 public:
   static inline const char* name = "gradient_sync";
@@ -38,23 +45,12 @@ public:
   gradient_sync_actor::behavior_type make_behavior();
 
 private:
-  using round_key = std::pair<int, std::int64_t>; // chunk, round
-
-  struct round_state {
-    std::vector<float*> parts; ///< by replica; null: not here yet
-    int parts_here = 0;
-    int segments_done = 0;
-  };
-
-  template <class Message>
-  void tell_all(const Message& what);
-  void add_part(const part_ready& part);
-  void add_segment(const segment_reduced& done);
+  void reduce(const bucket_ready& what);
+  void align(const align_statistics& order);
+  void align_chunk(stage_program& program);
 
   gradient_sync_actor::pointer self_;
   gradient_sync_options is_;
-  int replica_, replicas_;
-  std::map<round_key, round_state> rounds_;
 };
 
 } // namespace pd

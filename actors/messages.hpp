@@ -1,20 +1,35 @@
 /// Every message that crosses an actor boundary, and nothing else.
 ///
-///     client        -> coordinator    run_pass, stop_pass, report_waits
-///     coordinator   -> client         loss_reported, version_made, pass_done,
-///                                     run_failed
-///     coordinator   -> stage, data_loader, gradient_sync
-///                                     begin_pass, end_pass_at
-///     coordinator   -> stage          hold_pass; the reply is pass_held
-///                                     report_waits; the reply is wait_reported
+///     client        -> coordinator    deploy_job, run_pass, stop_pass,
+///                                     collect_weights, report_status
+///     coordinator   -> client         workers_ready, job_deployed,
+///                                     loss_reported, version_made, pass_done,
+///                                     weights_named, run_failed
+///     coordinator   -> worker         deploy_worker, join_groups, begin_pass,
+///                                     hold_pass; the reply is pass_held
+///                                     end_pass_at, align_statistics,
+///                                     send_weights, report_status, open_log
+///     worker        -> coordinator    worker_ready, groups_joined,
+///                                     statistics_aligned, weights_named,
+///                                     status_reported, worker_failed
+///     worker        -> its own actors begin_pass, hold_pass, end_pass_at,
+///                                     align_statistics
+///
 ///     stage k       -> stage k + 1    activation
 ///     stage k + 1   -> stage k        gradient
+///     stage         -> link_out ~~~▶ link_in -> stage
+///                                     the same, if the stages are in two
+///                                     processes: bytes go by engine/comm
+///     link_in       -> itself         receive_next, slot_filled
 ///     data_loader   -> stage          batch
 ///     stage         -> data_loader    batch_used
-///     stage         -> gradient_sync  round_summed
-///     gradient_sync -> gradient_sync  part_ready, segment_reduced
+///     stage         -> gradient_sync  bucket_ready
 ///     gradient_sync -> stage          round_reduced
+///     gradient_sync -> worker         statistics_aligned
 ///     stage         -> coordinator    loss_reported, version_made, pass_done
+///
+///     anyone        -> rendezvous     set_key, close_store
+///                                     get_key; the reply is key_value
 ///
 /// Invariants:
 ///
@@ -32,19 +47,25 @@
 
 #pragma once
 
+#include "engine/base/error.hpp"
 #include "engine/program/row_runner.hpp"
 
+#include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/meta/type_name.hpp>
 #include <caf/type_id.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace pd {
 
-// -- orders ------------------------------------------------------------------
+// -- orders: of a job --------------------------------------------------------
+
+/// Makes every worker ready.
+struct deploy_job {};
 
 /// Runs the training timetable, or the evaluation's.
 struct run_pass {
@@ -56,8 +77,26 @@ struct run_pass {
 /// Ends the pass after the rounds that have begun.
 struct stop_pass {};
 
-/// Logs what every stage waits for.
-struct report_waits {};
+/// Asks replica 0 of every stage for its weights.
+struct collect_weights {};
+
+/// Logs what every actor does and waits for.
+struct report_status {};
+
+// -- orders: to a worker -----------------------------------------------------
+
+/// Makes worker `worker` of the job and its actors.
+struct deploy_worker {
+  int worker = 0;
+  std::string job; ///< as a file; empty: the process has it already
+  std::int64_t training_samples = 0;
+  std::int64_t evaluation_samples = 0;
+  caf::strong_actor_ptr coordinator;
+  caf::strong_actor_ptr rendezvous; ///< null: all are in one process
+};
+
+/// Meets the other workers: all are ready.
+struct join_groups {};
 
 struct begin_pass {
   std::int64_t generation = 0;
@@ -75,16 +114,77 @@ struct end_pass_at {
   std::int64_t end = 0;
 };
 
+/// Gives all replicas of a stage the statistics of its replica 0.
+struct align_statistics {
+  std::int64_t generation = 0;
+};
+
+/// Sends all parameters and statistics to the client, after their names.
+struct send_weights {};
+
+/// From now on the process logs into this file, too.
+struct open_log {
+  std::string path;
+};
+
 // -- facts -------------------------------------------------------------------
+
+/// One line for people: "cpu, AVX2, 1 thread".
+struct worker_ready {
+  int worker = 0;
+  std::string device;
+};
+
+struct groups_joined {
+  int worker = 0;
+};
+
+/// All workers are ready, on such devices, and about to meet.
+struct workers_ready {
+  std::string device;
+};
+
+/// All have met.
+struct job_deployed {};
+
+/// An actor of the worker ended with an error, or the worker's making did.
+struct worker_failed {
+  int worker = 0;
+  errc code = errc::failed;
+  std::string who;      ///< "data loader"; empty: the worker
+  std::string doing;    ///< "runs B3"; empty: nothing that is known
+  std::string what;     ///< why
+  bool is_peer = false; ///< another worker may be the cause
+};
+
+/// A worker's process is no more.
+struct process_ended {
+  int worker = 0;
+  std::string how; ///< "killed by signal 9 (Killed)"
+};
 
 /// Microbatches from `begun` on have not begun here.
 struct pass_held {
   std::int64_t begun = 0;
 };
 
-/// "F3 waits for the activation of microbatch 3 from stage 0".
-struct wait_reported {
-  std::string what;
+/// A line for each actor of the worker.
+struct status_reported {
+  int worker = 0;
+  std::vector<std::string> lines;
+};
+
+struct statistics_aligned {
+  std::int64_t generation = 0;
+  int worker = 0;
+};
+
+/// What comes next from the worker over the group, in this order, f32.
+struct weights_named {
+  int worker = 0;
+  std::vector<std::string> names;
+  std::vector<std::vector<std::int64_t>> extents;
+  std::vector<std::uint8_t> are_counters;
 };
 
 struct loss_reported {
@@ -108,10 +208,12 @@ struct pass_done {
   std::int64_t generation = 0;
   int worker = 0;
   std::int64_t stall_us = 0; ///< that the stage waited for data alone
+  std::int64_t busy_us = 0;  ///< in actions
 };
 
-/// An actor ended with an error.
+/// The job cannot go on.
 struct run_failed {
+  errc code = errc::failed;
   std::string what; ///< who and why, one line
 };
 
@@ -121,13 +223,6 @@ struct batch_used {
   std::int64_t microbatch = 0;
 };
 
-/// The stage's part of a round lies in its gradients.
-struct round_summed {
-  std::int64_t generation = 0;
-  int chunk = 0;
-  std::int64_t round = 0;
-};
-
 /// All replicas' parts are summed up in the stage's gradients.
 struct round_reduced {
   std::int64_t generation = 0;
@@ -135,42 +230,78 @@ struct round_reduced {
   std::int64_t round = 0;
 };
 
-/// A replica has summed its segment into the gradients of all.
-struct segment_reduced {
-  std::int64_t generation = 0;
-  int chunk = 0;
-  std::int64_t round = 0;
+// -- of one actor to itself --------------------------------------------------
+
+/// Waits for the bytes of the oldest slot.
+struct receive_next {};
+
+/// They are here.
+struct slot_filled {};
+
+// -- where the ranks of a group meet -----------------------------------------
+
+struct set_key {
+  std::string key;
+  std::vector<char> value;
+};
+
+/// Answered once the key is set.
+struct get_key {
+  std::string key;
+};
+
+struct key_value {
+  std::vector<char> value;
+};
+
+/// Every get fails with this, now and later.
+struct close_store {
+  std::string why;
 };
 
 #define PD_INSPECT(T, ...)                                                     \
   template <class Inspector>                                                   \
-  auto inspect(Inspector& f, T& x) {                                           \
+  auto inspect(Inspector& f, [[maybe_unused]] T& x) {                          \
     return f(caf::meta::type_name(#T) __VA_OPT__(, ) __VA_ARGS__);             \
   }
 
+PD_INSPECT(deploy_job)
 PD_INSPECT(run_pass, x.epoch, x.first_microbatch, x.is_training)
-template <class Inspector>
-auto inspect(Inspector& f, stop_pass&) {
-  return f(caf::meta::type_name("stop_pass"));
-}
-template <class Inspector>
-auto inspect(Inspector& f, report_waits&) {
-  return f(caf::meta::type_name("report_waits"));
-}
-PD_INSPECT(wait_reported, x.what)
+PD_INSPECT(stop_pass)
+PD_INSPECT(collect_weights)
+PD_INSPECT(report_status)
+PD_INSPECT(deploy_worker, x.worker, x.job, x.training_samples,
+           x.evaluation_samples, x.coordinator, x.rendezvous)
+PD_INSPECT(join_groups)
 PD_INSPECT(begin_pass, x.generation, x.what)
 PD_INSPECT(hold_pass, x.generation)
 PD_INSPECT(end_pass_at, x.generation, x.end)
+PD_INSPECT(align_statistics, x.generation)
+PD_INSPECT(send_weights)
+PD_INSPECT(open_log, x.path)
+PD_INSPECT(worker_ready, x.worker, x.device)
+PD_INSPECT(groups_joined, x.worker)
+PD_INSPECT(workers_ready, x.device)
+PD_INSPECT(job_deployed)
+PD_INSPECT(worker_failed, x.worker, x.code, x.who, x.doing, x.what, x.is_peer)
+PD_INSPECT(process_ended, x.worker, x.how)
 PD_INSPECT(pass_held, x.begun)
+PD_INSPECT(status_reported, x.worker, x.lines)
+PD_INSPECT(statistics_aligned, x.generation, x.worker)
+PD_INSPECT(weights_named, x.worker, x.names, x.extents, x.are_counters)
 PD_INSPECT(loss_reported, x.generation, x.microbatch, x.samples, x.loss,
            x.correct, x.correct_top5)
 PD_INSPECT(version_made, x.generation, x.version, x.lr)
-PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us)
-PD_INSPECT(run_failed, x.what)
+PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us)
+PD_INSPECT(run_failed, x.code, x.what)
 PD_INSPECT(batch_used, x.generation, x.microbatch)
-PD_INSPECT(round_summed, x.generation, x.chunk, x.round)
 PD_INSPECT(round_reduced, x.generation, x.chunk, x.round)
-PD_INSPECT(segment_reduced, x.generation, x.chunk, x.round)
+PD_INSPECT(receive_next)
+PD_INSPECT(slot_filled)
+PD_INSPECT(set_key, x.key, x.value)
+PD_INSPECT(get_key, x.key)
+PD_INSPECT(key_value, x.value)
+PD_INSPECT(close_store, x.why)
 
 #undef PD_INSPECT
 
@@ -200,14 +331,14 @@ struct batch {
   loaded_batch value;
 };
 
-/// A replica's gradients, which every replica's sync may read and write until
-/// the round is reduced. grads: f32 [elems].
-struct part_ready {
+/// A bucket of the replica's gradients of a round, which its sync may read and
+/// write after the event until the round is reduced.
+struct bucket_ready {
   std::int64_t generation = 0;
   int chunk = 0;
   std::int64_t round = 0;
-  int replica = 0;
-  float* grads = nullptr;
+  int bucket = 0;
+  event ready;
 };
 
 } // namespace pd
@@ -218,26 +349,45 @@ struct part_ready {
 
 CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
 
+  CAF_ADD_TYPE_ID(pd_engine, (pd::deploy_job))
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_pass))
   CAF_ADD_TYPE_ID(pd_engine, (pd::stop_pass))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::report_waits))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::wait_reported))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::collect_weights))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::report_status))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::deploy_worker))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::join_groups))
   CAF_ADD_TYPE_ID(pd_engine, (pd::begin_pass))
   CAF_ADD_TYPE_ID(pd_engine, (pd::hold_pass))
   CAF_ADD_TYPE_ID(pd_engine, (pd::end_pass_at))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::align_statistics))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::send_weights))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::open_log))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::worker_ready))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::groups_joined))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::workers_ready))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::job_deployed))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::worker_failed))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::process_ended))
   CAF_ADD_TYPE_ID(pd_engine, (pd::pass_held))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::status_reported))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::statistics_aligned))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::weights_named))
   CAF_ADD_TYPE_ID(pd_engine, (pd::loss_reported))
   CAF_ADD_TYPE_ID(pd_engine, (pd::version_made))
   CAF_ADD_TYPE_ID(pd_engine, (pd::pass_done))
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_failed))
   CAF_ADD_TYPE_ID(pd_engine, (pd::batch_used))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::round_summed))
   CAF_ADD_TYPE_ID(pd_engine, (pd::round_reduced))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::segment_reduced))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::receive_next))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::slot_filled))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::set_key))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::get_key))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::key_value))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::close_store))
 
 CAF_END_TYPE_ID_BLOCK(pd_engine)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pd::activation)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pd::gradient)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pd::batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pd::part_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pd::bucket_ready)

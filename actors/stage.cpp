@@ -8,6 +8,29 @@
 
 namespace pd {
 
+namespace {
+
+/// As the trace names an action.
+const char* name_of(act kind) {
+  switch (kind) {
+  case act::forward:
+    return "forward";
+  case act::backward:
+    return "backward";
+  case act::input:
+    return "backward input";
+  case act::weight:
+    return "backward weight";
+  case act::update:
+    return "update";
+  case act::evaluate:
+    return "evaluate";
+  }
+  return "";
+}
+
+} // namespace
+
 stage::stage(stage_actor::pointer self, stage_options options)
   : self_{self},
     is_{std::move(options)},
@@ -15,43 +38,41 @@ stage::stage(stage_actor::pointer self, stage_options options)
     runner_{is_.chunks, is_.all->links, is_.worker, *this} {}
 
 stage_actor::behavior_type stage::make_behavior() {
-  return {
-    [this](const begin_pass& order) { begin(order); },
-    [this](const hold_pass& order) {
-      is_held_ = is_current(order.generation);
-      return pass_held{runner_.begun()};
-    },
-    [this](const report_waits&) { return wait_reported{runner_.waits_for()}; },
-    [this](const end_pass_at& order) {
-      if (!is_current(order.generation))
-        return;
-      is_held_ = false;
-      runner_.end_at(order.end);
-      advance();
-    },
-    [this](pd::batch& x) {
-      fact(x.generation, [this, value = std::move(x.value)]() mutable {
-        runner_.batch_arrived(std::move(value));
-      });
-    },
-    [this](pd::activation& x) {
-      const auto generation = x.generation;
-      fact(generation, [this, x = std::move(x)]() mutable {
-        runner_.activation_arrived(x.from, x.to, x.microbatch,
-                                   std::move(x.values));
-      });
-    },
-    [this](pd::gradient& x) {
-      const auto generation = x.generation;
-      fact(generation, [this, x = std::move(x)]() mutable {
-        runner_.gradient_arrived(x.from, x.to, x.microbatch,
-                                 std::move(x.values));
-      });
-    },
-    [this](const round_reduced& x) {
-      fact(x.generation,
-           [this, x] { runner_.round_reduced(x.chunk, x.round); });
-    }};
+  return {[this](const begin_pass& order) { begin(order); },
+          [this](const hold_pass& order) {
+            is_held_ = is_current(order.generation);
+            return pass_held{runner_.begun()};
+          },
+          [this](const end_pass_at& order) {
+            if (!is_current(order.generation))
+              return;
+            is_held_ = false;
+            runner_.end_at(order.end);
+            advance();
+          },
+          [this](pd::batch& x) {
+            fact(x.generation, [this, value = std::move(x.value)]() mutable {
+              runner_.batch_arrived(std::move(value));
+            });
+          },
+          [this](pd::activation& x) {
+            const auto generation = x.generation;
+            fact(generation, [this, x = std::move(x)]() mutable {
+              runner_.activation_arrived(x.from, x.to, x.microbatch,
+                                         std::move(x.values));
+            });
+          },
+          [this](pd::gradient& x) {
+            const auto generation = x.generation;
+            fact(generation, [this, x = std::move(x)]() mutable {
+              runner_.gradient_arrived(x.from, x.to, x.microbatch,
+                                       std::move(x.values));
+            });
+          },
+          [this](const round_reduced& x) {
+            fact(x.generation,
+                 [this, x] { runner_.round_reduced(x.chunk, x.round); });
+          }};
 }
 
 /// Tells the runner, and runs what has become ready. A fact that overtook its
@@ -88,14 +109,37 @@ bool stage::may_step() const {
 
 void stage::advance() {
   end_stall();
-  while (may_step() && runner_.step()) {}
+  while (may_step() && step()) {}
+  show_wait();
   stalled_since_us_ = runner_.lacks_only_batch() ? now_us() : 0;
   if (!runner_.is_over() || has_told_end_)
     return;
   has_told_end_ = true;
   self_->send(is_.peers->coordinator,
               pass_done{generation_, is_.worker,
-                        std::exchange(stall_us_, std::int64_t{0})});
+                        std::exchange(stall_us_, std::int64_t{0}),
+                        std::exchange(busy_us_, std::int64_t{0})});
+}
+
+/// Runs the next action if it is ready, seen from outside while it does.
+bool stage::step() {
+  if (runner_.lacks().what != want::nothing)
+    return false;
+  const auto what = runner_.next();
+  is_.shown->set({.what = doing::runs, .which = what});
+  const auto begin = now_us();
+  runner_.step();
+  const auto end = now_us();
+  busy_us_ += end - begin;
+  is_.spans->add({name_of(what.kind), what.index, begin, end});
+  return true;
+}
+
+void stage::show_wait() {
+  if (runner_.is_over())
+    return is_.shown->set({});
+  is_.shown->set(
+    {.what = doing::waits, .which = runner_.next(), .lack = runner_.lacks()});
 }
 
 /// Counts the time in which nothing but data was missing.
@@ -107,9 +151,9 @@ void stage::end_stall() {
 
 // -- what the row gives ------------------------------------------------------
 
-const stage_actor& stage::receiver(int to, std::int64_t microbatch) const {
+const tensor_receiver& stage::receiver(int to, std::int64_t microbatch) const {
   const int worker = where_.worker_of(where_.stage_of_virtual(to), microbatch);
-  return is_.peers->stages[static_cast<std::size_t>(worker)];
+  return (*is_.peers->receivers)[static_cast<std::size_t>(worker)];
 }
 
 void stage::activation(int from, int to, std::int64_t microbatch,
@@ -126,15 +170,10 @@ void stage::gradient(int from, int to, std::int64_t microbatch,
     pd::gradient{generation_, from, to, microbatch, std::move(values)});
 }
 
-/// Others will read the gradients, so they have to be there, not only queued.
-/// The last bucket is whole when all are.
 void stage::bucket_done(int chunk, std::int64_t round, int bucket,
                         const event& ready) {
-  const auto& buckets = is_.chunks[static_cast<std::size_t>(chunk)].buckets;
-  if (bucket + 1 < std::ssize(buckets))
-    return;
-  ready.block();
-  self_->send(is_.peers->sync, round_summed{generation_, chunk, round});
+  self_->send(is_.peers->sync,
+              bucket_ready{generation_, chunk, round, bucket, ready});
 }
 
 void stage::loss(const loss_figures& of) {

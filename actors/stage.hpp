@@ -12,6 +12,8 @@
 #pragma once
 
 #include "actors/handles.hpp"
+#include "actors/status_board.hpp"
+#include "engine/base/trace.hpp"
 #include "engine/train/deployment.hpp"
 
 #include <functional>
@@ -22,9 +24,10 @@ namespace pd {
 
 /// Who a stage talks to, known once all are spawned.
 struct stage_peers {
-  std::vector<stage_actor> stages; ///< by worker
-  data_loader_actor loader;        ///< empty: no chunk reads batches
-  gradient_sync_actor sync;        ///< empty: the stage has one replica
+  /// By worker: their stages, or the links to them.
+  std::shared_ptr<const std::vector<tensor_receiver>> receivers;
+  data_loader_actor loader; ///< empty: no chunk reads batches
+  gradient_sync_actor sync; ///< empty: the stage has one replica
   coordinator_actor coordinator;
 };
 
@@ -34,6 +37,8 @@ struct stage_options {
   int worker = 0;
   std::vector<row_runner::chunk_parts> chunks;
   std::shared_ptr<const stage_peers> peers; ///< read after the first message
+  status_place* shown = nullptr;
+  trace_ring* spans = nullptr;
 };
 
 /// Spawn detached: with shell<stage, stage_actor>.
@@ -51,6 +56,8 @@ private:
   void end_stall();
   void advance();
   [[nodiscard]] bool may_step() const;
+  bool step();
+  void show_wait();
   [[nodiscard]] bool is_current(std::int64_t generation) const {
     return generation == generation_;
   }
@@ -65,8 +72,8 @@ private:
   void updated(int chunk, std::int64_t version, double lr) override;
   void batch_released(std::int64_t microbatch) override;
 
-  [[nodiscard]] const stage_actor& receiver(int to,
-                                            std::int64_t microbatch) const;
+  [[nodiscard]] const tensor_receiver& receiver(int to,
+                                                std::int64_t microbatch) const;
 
   stage_actor::pointer self_;
   stage_options is_;
@@ -76,6 +83,7 @@ private:
   bool is_held_ = false;
   bool has_told_end_ = true;
   std::int64_t stall_us_ = 0;
+  std::int64_t busy_us_ = 0;
   std::int64_t stalled_since_us_ = 0;        ///< 0: not now
   std::vector<std::function<void()>> early_; ///< of the next generation
 };

@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include "engine/base/error.hpp"
+
 #include <caf/exit_reason.hpp>
 #include <caf/scheduled_actor.hpp>
 #include <caf/sec.hpp>
@@ -14,6 +16,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <pthread.h>
 #include <string>
 #include <utility>
 
@@ -24,6 +27,20 @@ namespace pd {
 
 /// The text that came with it, or CAF's own words.
 [[nodiscard]] std::string text_of(const caf::error& from);
+
+/// The value; or throws its error, which ends the actor.
+template <class T>
+[[nodiscard]] T value_or_throw(result<T> from) {
+  if (!from)
+    throw engine_fault{from.failure().message};
+  return *std::move(from);
+}
+
+/// Throws if a transfer with other workers failed.
+inline void check_peer(const result<void>& done) {
+  if (!done)
+    throw engine_fault{done.failure().message};
+}
 
 /// Called by every actor of ours before each message, on its own thread; null:
 /// nothing is. For tests, which let actors be late at random.
@@ -46,6 +63,8 @@ public:
   }
 
   typename Handle::behavior_type make_behavior() override {
+    if (this->getf(caf::abstract_actor::is_detached_flag))
+      pthread_setname_np(pthread_self(), State::name); // for top -H and gdb
     std::exchange(make_, nullptr)();
     return state_->make_behavior();
   }

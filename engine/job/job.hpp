@@ -68,8 +68,8 @@ struct stage_spec {
 
 struct run_spec {
   std::string device = "auto"; ///< cpu | auto
-  std::string workers = "threads";
-  std::string transport = "auto"; ///< local | auto
+  std::string workers = "threads"; ///< threads | processes
+  std::string transport = "auto";  ///< local | gloo | auto
   std::int64_t threads_per_worker = 0;
   std::string precision = "f32"; ///< f32 | bf16
   std::int64_t bucket_bytes = std::int64_t{8} << 20;

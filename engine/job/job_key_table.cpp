@@ -115,8 +115,15 @@ std::string unless_cpu(const job& j) {
   return j.run.device == "cpu" ? "" : refuse_always(j);
 }
 
-std::string unless_local(const job& j) {
-  return j.run.transport == "local" ? "" : refuse_always(j);
+std::string if_cluster(const job& j) {
+  return j.run.workers == "processes" ? "" : refuse_always(j);
+}
+
+std::string unless_transport(const job& j) {
+  if (j.run.transport == "nccl")
+    return refuse_always(j);
+  const char* who = j.run.transport == "local" ? "threads" : "processes";
+  return unless(j.run.workers == who, who, "run.workers", j.run.workers);
 }
 
 // -- the table ---------------------------------------------------------------
@@ -447,15 +454,17 @@ void add_run_keys(std::vector<job_key>& to) {
   to.push_back({.section = "run",
                 .name = "workers",
                 .place = PD_AT(run.workers),
-                .meaning = "what a worker is",
+                .meaning = "what a worker is: a thread of this process, or a "
+                           "process of this machine",
                 .choices = {"threads", "processes", "cluster"},
-                .refuse = refuse_always});
+                .refuse = if_cluster});
   to.push_back({.section = "run",
                 .name = "transport",
                 .place = PD_AT(run.transport),
-                .meaning = "between workers; `auto`: `local` in this version",
+                .meaning = "between workers; `auto`: `local` (handles) between "
+                           "threads, `gloo` (TCP) between processes",
                 .choices = {"auto", "local", "gloo", "nccl"},
-                .refuse = unless_local});
+                .refuse = unless_transport});
   to.push_back({.section = "run",
                 .name = "threads_per_worker",
                 .place = PD_AT(run.threads_per_worker),

@@ -168,9 +168,19 @@ bool row_runner::lacks_batch(const action& what) const {
          && !batches_.contains(what.index);
 }
 
+missing row_runner::lacks() const {
+  const auto& what = next();
+  if (const auto lack = progress_->lacks(what); lack.what != want::nothing)
+    return lack;
+  if (lacks_batch(what))
+    return {want::batch, what.index};
+  if (lacks_reduction(what))
+    return {want::reduction, what.index};
+  return {};
+}
+
 bool row_runner::lacks_only_batch() const {
-  return !is_over() && progress_->lacks(next()).what == want::nothing
-         && lacks_batch(next());
+  return !is_over() && lacks().what == want::batch;
 }
 
 bool row_runner::reads_batches() const {
@@ -198,25 +208,15 @@ std::int64_t row_runner::round_of(const action& what) const {
 std::string row_runner::waits_for() const {
   if (is_over())
     return "waits for the next epoch";
-  const auto& what = next();
-  const auto text = to_string(what) + " ";
-  if (const auto lack = progress_->lacks(what); lack.what != want::nothing)
-    return text + to_string(lack);
-  if (lacks_batch(what))
-    return text + "waits for microbatch " + std::to_string(what.index)
-           + " from the data loader";
-  if (lacks_reduction(what))
-    return text + "waits for the reduction of the gradients over the replicas";
-  return text + "is ready";
+  const auto lack = lacks();
+  return to_string(next()) + " "
+         + (lack.what == want::nothing ? "is ready" : to_string(lack));
 }
 
 bool row_runner::step() {
-  if (is_over())
+  if (is_over() || lacks().what != want::nothing)
     return false;
   const auto& what = next();
-  if (progress_->lacks(what).what != want::nothing || lacks_batch(what)
-      || lacks_reduction(what))
-    return false;
   progress_->done(what);
   run(what);
   do

@@ -120,7 +120,9 @@ public:
   /// Runs the next action; false, and nothing done, if it has to wait.
   bool step();
 
-  /// True if the next action lacks nothing but its microbatch's batch.
+  /// What the next action waits for; nothing, if it may run. @pre !is_over()
+  [[nodiscard]] missing lacks() const;
+  /// True if that is its microbatch's batch.
   [[nodiscard]] bool lacks_only_batch() const;
   /// True if a chunk here takes images or labels.
   [[nodiscard]] bool reads_batches() const;

@@ -54,6 +54,10 @@ std::string to_string(const missing& lack) {
            + " of stage " + std::to_string(lack.stage);
   case want::place:
     return "waits for a place in flight for microbatch " + number;
+  case want::batch:
+    return "waits for microbatch " + number + " from the data loader";
+  case want::reduction:
+    return "waits for the reduction of the gradients over the replicas";
   case want::nothing:
     break;
   }

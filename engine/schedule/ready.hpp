@@ -42,7 +42,9 @@ enum class want : std::uint8_t {
   own_input,
   version,
   round,
-  place ///< one of `depth` in flight
+  place,    ///< one of `depth` in flight
+  batch,    ///< from the data loader: a runner of rows adds it to the rule
+  reduction ///< of a round's gradients over the replicas: likewise
 };
 
 /// Why an action cannot run yet.

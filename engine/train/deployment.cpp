@@ -183,20 +183,6 @@ result<void> make_evaluation(deployment& to) {
 
 // -- plans -------------------------------------------------------------------
 
-/// The most microbatches of a chunk that a row has in flight at once.
-int peak_in_flight(const row& cells, int chunk) {
-  int now = 0;
-  int most = 1;
-  for (const auto& each : cells) {
-    if (each.chunk != chunk)
-      continue;
-    now += each.kind == act::forward ? 1 : 0;
-    now -= is_last_of_backward(each.kind) ? 1 : 0;
-    most = std::max(most, now);
-  }
-  return most;
-}
-
 /// What a neighbour may still hold of this chunk's: as many as are in flight
 /// at it for this replica.
 int peak_at_neighbours(const deployment& all, int worker, int chunk) {
@@ -267,6 +253,19 @@ optimizer_options optimizer_of(const deployment& all, int worker) {
 }
 
 } // namespace
+
+int peak_in_flight(const row& cells, int chunk) {
+  int now = 0;
+  int most = 1;
+  for (const auto& each : cells) {
+    if (each.chunk != chunk)
+      continue;
+    now += each.kind == act::forward ? 1 : 0;
+    now -= is_last_of_backward(each.kind) ? 1 : 0;
+    most = std::max(most, now);
+  }
+  return most;
+}
 
 result<graph> build_graph(const job& from, const registry& ops) {
   PD_TRY(auto net, from.model.file.empty()

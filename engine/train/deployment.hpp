@@ -52,6 +52,9 @@ deploy(const job& from, const data_sizes& sizes, const registry& ops);
 [[nodiscard]] result<std::vector<stage_plan>>
 plan_worker(const deployment& all, int worker, const registry& ops, device& on);
 
+/// The most microbatches of a chunk that a row has in flight at once.
+[[nodiscard]] int peak_in_flight(const row& cells, int chunk);
+
 /// Weight versions that a worker keeps of each chunk.
 [[nodiscard]] int versions_of_worker(const deployment& all, int worker);
 

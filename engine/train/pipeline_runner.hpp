@@ -56,6 +56,13 @@ public:
   /// That training waited for data, so far.
   [[nodiscard]] virtual double data_stall_s() const = 0;
 
+  /// Where what runs elsewhere leaves its logs: worker-0.log, ...
+  virtual void log_to(const std::string& directory) { (void)directory; }
+
+  /// Of the last training pass, the share of the time that the busiest worker
+  /// was in actions: 0 ... 1; 0: not known.
+  [[nodiscard]] virtual double busy_share() const { return 0; }
+
   /// One line for people: "cpu, AVX2, 2 threads".
   [[nodiscard]] virtual std::string describe() const = 0;
 };

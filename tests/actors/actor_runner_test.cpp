@@ -200,7 +200,7 @@ TEST_CASE("a sample that cannot be read ends the run and names its worker",
   REQUIRE(!done);
   CHECK_THAT(done.failure().message,
              Catch::Contains("(stage 0, replica ")
-               && Catch::Contains("data loader: ")
+               && Catch::Contains("data loader, reads microbatch ")
                && Catch::Contains("images.gz: offset 17: cut short"));
 }
 

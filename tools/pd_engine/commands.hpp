@@ -30,6 +30,7 @@ struct job_arguments {
 };
 
 void add_run(CLI::App& app, command_context& context);
+void add_worker(CLI::App& app, command_context& context);
 void add_check(CLI::App& app, command_context& context);
 void add_schedule(CLI::App& app, command_context& context);
 void add_init(CLI::App& app, command_context& context);

@@ -20,6 +20,7 @@ struct command {
 
 constexpr command commands[]{
   {"run", "train a job", pd::add_run},
+  {"worker", "wait for a coordinator and work for it", pd::add_worker},
   {"check", "check a job and print it resolved, with its memory",
    pd::add_check},
   {"schedule", "print, draw or validate a timetable", pd::add_schedule},

@@ -142,6 +142,7 @@ result<run_directory> open_directory(const session& with,
   PD_CHECK(made.write("command.txt", join(context.command_line, " ") + "\n"));
   PD_CHECK(made.write("host.json", host_facts(with.runner->describe())));
   PD_CHECK(log_to_file(made.path() + "/run.log"));
+  with.runner->log_to(made.path());
   return made;
 }
 

@@ -172,9 +172,15 @@ const std::vector<bad_input> bad_jobs{
   {lenet + "[run]\nworkers = 'cluster'",
    "job.toml:4: run.workers: not supported by this version; wanted "
    "\"threads\", got \"cluster\""},
-  {lenet + "[run]\ntransport = 'gloo'",
+  {lenet + "[run]\ntransport = 'nccl'",
    "job.toml:4: run.transport: not supported by this version; wanted "
-   "\"auto\", got \"gloo\""},
+   "\"auto\", got \"nccl\""},
+  {lenet + "[run]\ntransport = 'gloo'",
+   "job.toml:4: run.transport: only processes takes it, and run.workers is "
+   "'threads'"},
+  {lenet + "[run]\nworkers = 'processes'\ntransport = 'local'",
+   "job.toml:5: run.transport: only threads takes it, and run.workers is "
+   "'processes'"},
   {lenet + "[run]\ndevice = 'cuda'",
    "job.toml:4: run.device: not supported by this version; wanted \"auto\", "
    "got \"cuda\""},
@@ -194,9 +200,9 @@ const std::vector<bad_input> bad_overrides{
   {"seed=1\nname=2", "--set: seed: wanted a whole number from 0 to "},
   {"stage.replicas=2",
    "--set stage.replicas=2: [[stage]] is set in the file only"},
-  {"run.workers=processes",
+  {"run.workers=cluster",
    "--set: run.workers: not supported by this version; wanted \"threads\", "
-   "got \"processes\""},
+   "got \"cluster\""},
 };
 
 const std::string conv =

@@ -63,6 +63,10 @@ graph small_network(double dropout) {
   return *made;
 }
 
+optimizer_settings small_rule() {
+  return {.momentum = 0.9, .weight_decay = 1e-3};
+}
+
 struct small_pipeline::worker {
   std::unique_ptr<device> on;
   std::vector<std::unique_ptr<stage_program>> programs;
@@ -74,8 +78,11 @@ struct small_pipeline::worker {
 small_pipeline::small_pipeline(const schedule_options& how,
                                const std::vector<std::string>& until,
                                double dropout, const device_maker& open,
-                               std::int64_t bucket_bytes)
-  : bucket_bytes_{bucket_bytes}, loader_{{.threads = 1}} {
+                               std::int64_t bucket_bytes,
+                               optimizer_settings rule)
+  : rule_{std::move(rule)},
+    bucket_bytes_{bucket_bytes},
+    loader_{{.threads = 1}} {
   const auto net = small_network(dropout);
   stages_ =
     value_of(cut_pipeline(net, all_ops(), small_samples, ends_of(net, until)));
@@ -106,15 +113,14 @@ void small_pipeline::add_chunk(int index, int chunk) {
       plan_stage(stage.net, all_ops(), *to.on,
                  {.in_flight = in_flight,
                   .splits_backward = all_->schedule.starts_with("zero-bubble"),
-                  .seed = 5,
+                  .seed = small_seed,
                   .handoff_buffers = in_flight + 1},
                  outputs)),
     *to.on, static_cast<int>(versions_kept(cells))));
   learning_rate_policy rate;
-  rate.base = 0.05;
+  rate.base = small_rate;
   to.updates.push_back(
-    value_of(optimizer::make({{.momentum = 0.9, .weight_decay = 1e-3}, rate, 0},
-                             *program, all_ops(), *to.on)));
+    value_of(optimizer::make({rule_, rate, 0}, *program, all_ops(), *to.on)));
   to.buckets.push_back(plan_buckets(program->plan(), bucket_bytes_));
   to.programs.push_back(std::move(program));
   to.stages.push_back(&stage);

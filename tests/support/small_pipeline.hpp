@@ -19,6 +19,11 @@ namespace pd {
 [[nodiscard]] graph small_network(double dropout = 0.25);
 
 inline constexpr std::int64_t small_samples = 4; ///< of a microbatch
+inline constexpr std::uint64_t small_seed = 5;   ///< of weights and dropout
+inline constexpr double small_rate = 0.05;       ///< what updates learn by
+
+/// How updates are made where a test does not say.
+[[nodiscard]] optimizer_settings small_rule();
 
 /// Parameters, statistics and momentum-free state by name.
 using named_weights = std::map<std::string, std::vector<float>>;
@@ -40,7 +45,8 @@ public:
   small_pipeline(const schedule_options& how,
                  const std::vector<std::string>& until, double dropout = 0.25,
                  const device_maker& open = {},
-                 std::int64_t bucket_bytes = 1 << 20);
+                 std::int64_t bucket_bytes = 1 << 20,
+                 optimizer_settings rule = small_rule());
   ~small_pipeline();
 
   /// By worker: its chunks.
@@ -63,6 +69,7 @@ private:
 
   std::vector<pipeline_stage> stages_;
   topology links_;
+  optimizer_settings rule_;
   std::shared_ptr<const timetable> all_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::int64_t bucket_bytes_;

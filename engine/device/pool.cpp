@@ -14,6 +14,7 @@ struct pool::ledger {
   mutable std::mutex guard;
   std::int64_t in_use = 0;
   std::int64_t peak = 0;
+  std::int64_t allocations = 0;
 
   /// Returns false, and takes nothing, if the budget does not allow it.
   bool take(std::int64_t bytes) {
@@ -22,6 +23,7 @@ struct pool::ledger {
       return false;
     in_use += bytes;
     peak = std::max(peak, in_use);
+    ++allocations;
     return true;
   }
 
@@ -67,6 +69,11 @@ std::int64_t pool::in_use_bytes() const {
 std::int64_t pool::peak_bytes() const {
   const std::scoped_lock lock{ledger_->guard};
   return ledger_->peak;
+}
+
+std::int64_t pool::allocations() const {
+  const std::scoped_lock lock{ledger_->guard};
+  return ledger_->allocations;
 }
 
 std::int64_t pool::budget_bytes() const {

@@ -35,6 +35,8 @@ public:
 
   [[nodiscard]] std::int64_t in_use_bytes() const;
   [[nodiscard]] std::int64_t peak_bytes() const;
+  /// How often memory was taken so far.
+  [[nodiscard]] std::int64_t allocations() const;
   [[nodiscard]] std::int64_t budget_bytes() const;
 
 private:

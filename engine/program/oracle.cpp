@@ -87,7 +87,7 @@ result<void> oracle::run(std::shared_ptr<const timetable> all,
   while (!is_over()) {
     bool has_run = false;
     for (std::size_t w = 0; w < workers_.size(); ++w) {
-      PD_TRY(const bool did, step(w));
+      PD_TRY(const bool did, take_turn(w));
       has_run |= did;
     }
     if (!has_run)
@@ -96,11 +96,23 @@ result<void> oracle::run(std::shared_ptr<const timetable> all,
   return {};
 }
 
+/// False if the worker could not run anything.
+result<bool> oracle::take_turn(std::size_t index) {
+  PD_TRY(const bool did, step(index));
+  for (bool goes_on = did && calls_.runs_ahead; goes_on && !is_over();) {
+    PD_TRY(goes_on, step(index));
+  }
+  return did;
+}
+
 result<bool> oracle::step(std::size_t index) {
   auto& runner = workers_[index]->runner;
   if (runner.lacks_only_batch())
     PD_CHECK(load_for(index));
-  const bool did = runner.step() || (is_ending_ && is_over());
+  const bool has_run = runner.step();
+  if (has_run && calls_.on_action)
+    calls_.on_action(static_cast<int>(index));
+  const bool did = has_run || (is_ending_ && is_over());
   if (!failure_)
     return failure_.failure();
   return did;

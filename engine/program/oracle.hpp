@@ -26,6 +26,11 @@ struct oracle_calls {
   /// Asked before a batch is loaded; true ends the pass after the rounds that
   /// have begun.
   std::function<bool()> is_stopping = {};
+  /// A worker has run an action.
+  std::function<void(int worker)> on_action = {};
+  /// Each row runs as far as it can before the next has its turn; else the
+  /// rows take turns action by action.
+  bool runs_ahead = false;
 };
 
 class oracle {
@@ -44,6 +49,7 @@ public:
 private:
   class worker;
 
+  [[nodiscard]] result<bool> take_turn(std::size_t index);
   [[nodiscard]] result<bool> step(std::size_t index);
   [[nodiscard]] result<void> load_for(std::size_t index);
   void end_after_begun_rounds();

@@ -403,6 +403,11 @@ tensor stage_program::take_input_grad(int node) {
   return taken;
 }
 
+int stage_program::in_flight() const {
+  return static_cast<int>(std::ranges::count_if(
+    slots_, [](const auto& each) { return each->microbatch >= 0; }));
+}
+
 std::vector<float> stage_program::unpacked(const stored_parameter& which,
                                            const float* stored) {
   std::vector<float> plain(

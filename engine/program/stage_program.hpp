@@ -67,6 +67,9 @@ public:
   /// @pre nobody took it before
   [[nodiscard]] tensor take_input_grad(int node);
 
+  /// Microbatches whose activations lie here now.
+  [[nodiscard]] int in_flight() const;
+
   /// Bytes of the buffers that were taken beyond the plan's.
   [[nodiscard]] std::int64_t extra_handoff_bytes() const {
     return extra_handoff_bytes_;

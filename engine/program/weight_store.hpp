@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace pd {
@@ -45,6 +46,12 @@ public:
   ///      with 1: the newest is not pinned
   [[nodiscard]] weight_version& next();
   void commit();
+
+  /// Room for all versions at once; of what is neither pinned nor the newest
+  /// the bytes may be any.
+  [[nodiscard]] std::span<const weight_version> versions() const {
+    return versions_;
+  }
 
   [[nodiscard]] float* gradients() const;
   [[nodiscard]] std::byte* statistics() const { return statistics_.data(); }

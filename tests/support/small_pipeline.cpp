@@ -67,6 +67,26 @@ optimizer_settings small_rule() {
   return {.momentum = 0.9, .weight_decay = 1e-3};
 }
 
+loaded_batch small_batch(device& on, std::int64_t microbatch) {
+  const tensor_type images{{small_samples, 3, 12, 12}};
+  const tensor_type labels{{small_samples}, dtype::i32};
+  loaded_batch made{microbatch, small_samples, {}, {}};
+  for (auto [to, type] :
+       {std::pair{&made.images, images}, std::pair{&made.labels, labels}}) {
+    auto memory = on.memory().allocate(type.bytes());
+    REQUIRE(memory);
+    *to = {*memory, 0, type, {}};
+  }
+  const auto key =
+    make_random_key(static_cast<std::uint64_t>(microbatch), "batch");
+  for (std::int64_t i = 0; i < images.elems(); ++i)
+    made.images.data<float>()[i] = normal(key, static_cast<std::uint64_t>(i));
+  for (std::int64_t i = 0; i < small_samples; ++i)
+    made.labels.data<std::int32_t>()[i] =
+      static_cast<std::int32_t>((i * 3 + microbatch) % classes);
+  return made;
+}
+
 struct small_pipeline::worker {
   std::unique_ptr<device> on;
   std::vector<std::unique_ptr<stage_program>> programs;
@@ -139,26 +159,6 @@ std::vector<std::vector<row_runner::chunk_parts>> small_pipeline::parts() {
   return made;
 }
 
-loaded_batch small_pipeline::batch(std::int64_t microbatch) {
-  const tensor_type images{{small_samples, 3, 12, 12}};
-  const tensor_type labels{{small_samples}, dtype::i32};
-  loaded_batch made{microbatch, small_samples, {}, {}};
-  for (auto [to, type] :
-       {std::pair{&made.images, images}, std::pair{&made.labels, labels}}) {
-    auto memory = loader_.memory().allocate(type.bytes());
-    REQUIRE(memory);
-    *to = {*memory, 0, type, {}};
-  }
-  const auto key =
-    make_random_key(static_cast<std::uint64_t>(microbatch), "batch");
-  for (std::int64_t i = 0; i < images.elems(); ++i)
-    made.images.data<float>()[i] = normal(key, static_cast<std::uint64_t>(i));
-  for (std::int64_t i = 0; i < small_samples; ++i)
-    made.labels.data<std::int32_t>()[i] =
-      static_cast<std::int32_t>((i * 3 + microbatch) % classes);
-  return made;
-}
-
 named_weights small_pipeline::weights() {
   named_weights found;
   for (const auto& each : workers_)
@@ -169,7 +169,7 @@ named_weights small_pipeline::weights() {
   return found;
 }
 
-pipeline_run small_pipeline::run(int epochs) {
+pipeline_run small_pipeline::run(int epochs, bool runs_ahead) {
   pipeline_run made;
   oracle runs{parts(), links_};
   for (int epoch = 0; epoch < epochs; ++epoch) {
@@ -187,7 +187,8 @@ pipeline_run small_pipeline::run(int epochs) {
                   },
                 .on_update = [](int, std::int64_t, double) -> result<void> {
                   return {};
-                }});
+                },
+                .runs_ahead = runs_ahead});
     if (!done)
       FAIL(done.failure().message);
   }

@@ -22,6 +22,9 @@ inline constexpr std::int64_t small_samples = 4; ///< of a microbatch
 inline constexpr std::uint64_t small_seed = 5;   ///< of weights and dropout
 inline constexpr double small_rate = 0.05;       ///< what updates learn by
 
+/// A microbatch of the small network, random by its number; memory of `on`.
+[[nodiscard]] loaded_batch small_batch(device& on, std::int64_t microbatch);
+
 /// How updates are made where a test does not say.
 [[nodiscard]] optimizer_settings small_rule();
 
@@ -56,11 +59,13 @@ public:
     return all_;
   }
   /// The batch of a microbatch of the whole run, the same for all pipelines.
-  [[nodiscard]] loaded_batch batch(std::int64_t microbatch);
+  [[nodiscard]] loaded_batch batch(std::int64_t microbatch) {
+    return small_batch(loader_, microbatch);
+  }
   [[nodiscard]] named_weights weights();
 
-  /// `epochs` times the timetable on the oracle.
-  [[nodiscard]] pipeline_run run(int epochs = 1);
+  /// `epochs` times the timetable on the oracle. runs_ahead: of oracle_calls.
+  [[nodiscard]] pipeline_run run(int epochs = 1, bool runs_ahead = false);
 
 private:
   struct worker;

@@ -203,6 +203,23 @@ TEST_CASE("replicas of a stage that trains nothing do not wait for a reduction",
   CHECK(cut.run() == accumulated(4, 8));
 }
 
+TEST_CASE("rows that run ahead of others give the same bits",
+          "[program][oracle]") {
+  for (const auto& name : schedule_names()) {
+    INFO(name);
+    const bool has_chunks = name == "interleaved";
+    const schedule_options how{.name = name,
+                               .shape = has_chunks
+                                          ? pipeline_shape{{2, 2}, 2}
+                                          : pipeline_shape{{2, 1, 3, 1}, 1},
+                               .microbatches = 24,
+                               .round = 12};
+    small_pipeline by_turns{how, three_cuts};
+    small_pipeline ahead{how, three_cuts};
+    CHECK(by_turns.run(2, false) == ahead.run(2, true));
+  }
+}
+
 TEST_CASE("pipedream differs from training without a pipeline",
           "[program][oracle]") {
   small_pipeline cut{

@@ -2,7 +2,6 @@
 
 #include "actors/supervise.hpp"
 #include "engine/data/batch.hpp"
-#include "engine/program/backward_plan.hpp"
 #include "engine/train/oracle_runner.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -13,39 +12,14 @@
 
 namespace pd {
 
-namespace {
-
-/// True if a chunk of the worker has a source of this op that a loader fills.
-bool reads(const deployment& all, int worker, const std::string& op) {
-  const auto where = all.where();
-  for (int c = 0; c < all.how.shape.chunks; ++c) {
-    const auto index = where.virtual_stage(where.stage_of(worker), c);
-    for (const auto& node :
-         all.stages[static_cast<std::size_t>(index)].net.net.nodes)
-      if (node.op == op && is_from_loader(node))
-        return true;
-  }
-  return false;
-}
-
-} // namespace
-
-bool reads_batches(const deployment& all, int worker) {
-  return reads(all, worker, "input") || reads(all, worker, "labels");
-}
-
-std::int64_t loader_window(const deployment& all, int worker) {
-  const auto stage = static_cast<std::size_t>(all.where().stage_of(worker));
-  return (all.training ? all.training->depth[stage] : 1) + 2;
-}
-
 data_loader::data_loader(data_loader_actor::pointer self,
                          data_loader_options options)
   : self_{self},
     is_{std::move(options)},
     replica_{is_.all->where().replica_of(is_.worker)},
     replicas_{is_.all->where().replicas(is_.all->where().stage_of(is_.worker))},
-    reads_images_{reads(*is_.all, is_.worker, "input")} {}
+    reads_images_{reads_images(*is_.all, is_.worker)},
+    window_{batches_of_worker(*is_.all, is_.worker)} {}
 
 data_loader_actor::behavior_type data_loader::make_behavior() {
   return {[this](const begin_pass& order) { begin(order); },
@@ -76,7 +50,7 @@ void data_loader::begin(const begin_pass& order) {
 }
 
 void data_loader::read_ahead() {
-  for (; held_ < is_.window && next_ < end_; next_ += replicas_, ++held_) {
+  for (; held_ < window_ && next_ < end_; next_ += replicas_, ++held_) {
     is_.shown->set({.what = doing::reads, .index = next_});
     self_->send(is_.to, batch{generation_, read(next_)});
   }
@@ -94,22 +68,19 @@ tensor data_loader::free_tensor(const tensor_type& type) {
 }
 
 loaded_batch data_loader::read(std::int64_t microbatch) {
-  const auto samples = is_.all->what.data.microbatch;
-  const auto& image = is_.all->what.model.image;
   const auto indices = order_->indices(microbatch);
   loaded_batch made{
     microbatch, static_cast<std::int64_t>(indices.size()), {}, {}};
-  made.labels = free_tensor({{samples}, dtype::i32});
+  made.labels = free_tensor(labels_type(is_.all->what));
   const std::span labels{made.labels.data<std::int32_t>(),
-                         static_cast<std::size_t>(samples)};
+                         static_cast<std::size_t>(made.labels.type.elems())};
   if (!reads_images_) {
     std::ranges::fill(labels, no_label);
     for (std::size_t i = 0; i < indices.size(); ++i)
       labels[i] = from_->label(indices[i]);
     return made;
   }
-  made.images =
-    free_tensor({{samples, image.channels, image.height, image.width}});
+  made.images = free_tensor(images_type(is_.all->what));
   const std::span pixels{made.images.data<float>(),
                          static_cast<std::size_t>(made.images.type.elems())};
   if (const auto done = fill_batch(*from_, indices, pixels, labels); !done)

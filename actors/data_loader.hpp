@@ -1,5 +1,5 @@
 /// Reads the microbatches of one stage replica ahead, and no more than its
-/// stage has room for.
+/// stage has room for (batches_of_worker).
 ///
 /// Every loader has the same sampler, so the first stage's images and the last
 /// stage's labels belong together without a word between them.
@@ -25,8 +25,7 @@ struct data_loader_options {
   int worker = 0;
   const dataset* training = nullptr;
   const dataset* evaluation = nullptr;
-  pool* memory = nullptr;  ///< of the stage's device
-  std::int64_t window = 2; ///< batches ahead of the stage or held by it
+  pool* memory = nullptr; ///< of the stage's device
   stage_actor to;
   status_place* shown = nullptr;
 };
@@ -50,7 +49,8 @@ private:
   data_loader_actor::pointer self_;
   data_loader_options is_;
   int replica_, replicas_;
-  bool reads_images_ = false;
+  bool reads_images_;
+  std::int64_t window_; ///< batches ahead of the stage or held by it
   std::vector<tensor> memory_;
   std::optional<sampler> order_;
   const dataset* from_ = nullptr;
@@ -59,11 +59,5 @@ private:
   std::int64_t end_ = 0;
   std::int64_t held_ = 0; ///< batches sent and still in use
 };
-
-/// Batches that a worker's loader reads ahead, or its stage still uses.
-[[nodiscard]] std::int64_t loader_window(const deployment& all, int worker);
-
-/// True if a chunk of the worker reads images or labels.
-[[nodiscard]] bool reads_batches(const deployment& all, int worker);
 
 } // namespace pd

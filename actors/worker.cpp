@@ -146,8 +146,7 @@ void worker::spawn_loader() {
   peers_->loader = spawn<data_loader, data_loader_actor>(
     role::data_loader,
     data_loader_options{seat_.all, seat_.worker, seat_.training.get(),
-                        seat_.evaluation.get(), &parts_.on->memory(),
-                        loader_window(*seat_.all, seat_.worker), stage_,
+                        seat_.evaluation.get(), &parts_.on->memory(), stage_,
                         &place(role::data_loader)});
 }
 

@@ -1,9 +1,11 @@
 #include "engine/train/deployment.hpp"
 
+#include "engine/base/text.hpp"
 #include "engine/device/cpu_device.hpp"
 #include "engine/job/graph_file.hpp"
 #include "engine/job/toml_file.hpp"
 #include "engine/models/models.hpp"
+#include "engine/program/backward_plan.hpp"
 #include "engine/schedule/validate.hpp"
 #include "engine/train/weights.hpp"
 
@@ -230,6 +232,28 @@ void add_items(std::vector<memory_item>& to,
   }
 }
 
+/// A loader that brings images has their labels with them.
+memory_item batches_item(const deployment& all, int worker, int batches) {
+  const auto each = labels_type(all.what).bytes()
+                    + (reads_images(all, worker) ? images_type(all.what).bytes()
+                                                 : std::int64_t{0});
+  return {"batches", each * batches,
+          std::to_string(batches) + " in flight or read ahead, of "
+            + format_bytes(each)};
+}
+
+/// True if a chunk of the worker has a source of this op that a loader fills.
+bool reads(const deployment& all, int worker, const std::string& op) {
+  const auto where = all.where();
+  for (int c = 0; c < all.how.shape.chunks; ++c) {
+    const auto index = where.virtual_stage(where.stage_of(worker), c);
+    for (const auto& node : all.stages[at(index)].net.net.nodes)
+      if (node.op == op && is_from_loader(node))
+        return true;
+  }
+  return false;
+}
+
 std::set<int> outputs_of(const pipeline_stage& from) {
   std::set<int> nodes;
   for (const auto& each : from.departures)
@@ -323,20 +347,42 @@ int versions_of_worker(const deployment& all, int worker) {
            : 1;
 }
 
+bool reads_images(const deployment& all, int worker) {
+  return reads(all, worker, "input");
+}
+
+bool reads_batches(const deployment& all, int worker) {
+  return reads_images(all, worker) || reads(all, worker, "labels");
+}
+
+int batches_of_worker(const deployment& all, int worker) {
+  constexpr int ahead = 2;
+  if (!reads_batches(all, worker))
+    return 0;
+  const int stage = all.where().stage_of(worker);
+  return ahead + (all.training ? all.training->depth[at(stage)] : 1);
+}
+
+tensor_type images_type(const job& what) {
+  const auto& image = what.model.image;
+  return {{what.data.microbatch, image.channels, image.height, image.width}};
+}
+
+tensor_type labels_type(const job& what) {
+  return {{what.data.microbatch}, dtype::i32};
+}
+
 result<std::vector<memory_item>>
 memory_of_worker(const deployment& all, int worker,
                  const std::vector<stage_plan>& plans, const registry& ops,
                  const device& on) {
   PD_TRY(const auto rule, ops.make_update(all.what.optimizer.rule, on.kind()));
   std::vector<memory_item> items;
-  std::int64_t inputs = 0;
-  for (const auto& plan : plans) {
+  for (const auto& plan : plans)
     add_items(items,
               plan.memory(versions_of_worker(all, worker), rule->moments()));
-    for (std::size_t i = 0; i < plan.values.size(); ++i)
-      inputs += plan.values[i].is_external ? plan.values[i].type.bytes() : 0;
-  }
-  items.push_back({"inputs", inputs, "of a microbatch"});
+  if (const int batches = batches_of_worker(all, worker); batches > 0)
+    items.push_back(batches_item(all, worker, batches));
   return items;
 }
 

@@ -58,7 +58,21 @@ plan_worker(const deployment& all, int worker, const registry& ops, device& on);
 /// Weight versions that a worker keeps of each chunk.
 [[nodiscard]] int versions_of_worker(const deployment& all, int worker);
 
-/// The memory of a worker by item, its chunks together.
+/// True if a chunk of the worker takes images from a data loader.
+[[nodiscard]] bool reads_images(const deployment& all, int worker);
+
+/// True if one takes images or labels.
+[[nodiscard]] bool reads_batches(const deployment& all, int worker);
+
+/// Batches that the worker's data loader has memory for: those in flight and
+/// two ahead; 0 if it has no loader.
+[[nodiscard]] int batches_of_worker(const deployment& all, int worker);
+
+/// What a loader brings of a microbatch.
+[[nodiscard]] tensor_type images_type(const job& what); ///< f32 [N, C, H, W]
+[[nodiscard]] tensor_type labels_type(const job& what); ///< i32 [N]
+
+/// The memory of a worker by item, its chunks and its data loader together.
 /// Errors: of the optimizer's settings.
 [[nodiscard]] result<std::vector<memory_item>>
 memory_of_worker(const deployment& all, int worker,

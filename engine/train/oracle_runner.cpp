@@ -44,12 +44,9 @@ result<tensor> oracle_runner::free_tensor(const tensor_type& type) {
 }
 
 result<loaded_batch> oracle_runner::bring(const prefetched_batch& from) {
-  const auto samples = static_cast<std::int64_t>(from.labels().size());
-  const auto& image = of_.what.model.image;
   loaded_batch made{from.microbatch(), from.samples(), {}, {}};
-  PD_TRY(made.images,
-         free_tensor({{samples, image.channels, image.height, image.width}}));
-  PD_TRY(made.labels, free_tensor({{samples}, dtype::i32}));
+  PD_TRY(made.images, free_tensor(images_type(of_.what)));
+  PD_TRY(made.labels, free_tensor(labels_type(of_.what)));
   std::memcpy(made.images.bytes(), from.images().data(),
               from.images().size_bytes());
   std::memcpy(made.labels.bytes(), from.labels().data(),

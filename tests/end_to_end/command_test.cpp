@@ -390,6 +390,7 @@ TEST_CASE("check of a pipeline prints the memory of each stage",
   CHECK(found["stages"][0]["versions"] == 2);
   CHECK(found["stages"][1]["versions"] == 1);
   CHECK(found["stages"][0]["memory_bytes"].contains("handoffs"));
+  CHECK(found["stages"][0]["memory_bytes"].contains("batches"));
 }
 
 TEST_CASE("schedule draws a timetable, and its file form is valid",

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 
 namespace pd {
 
@@ -185,23 +186,56 @@ result<void> make_evaluation(deployment& to) {
 
 // -- plans -------------------------------------------------------------------
 
-/// What a neighbour may still hold of this chunk's: as many as are in flight
-/// at it for this replica.
-int peak_at_neighbours(const deployment& all, int worker, int chunk) {
+/// The most microbatches of a chunk whose input half is done and whose weight
+/// half is not.
+int peak_half_done(const row& cells, int chunk) {
+  int now = 0;
+  int most = 0;
+  for (const auto& each : cells) {
+    if (each.chunk != chunk)
+      continue;
+    now += each.kind == act::input ? 1 : 0;
+    now -= each.kind == act::weight ? 1 : 0;
+    most = std::max(most, now);
+  }
+  return most;
+}
+
+/// Each of `others` replicas has `count` of its microbatches, one after the
+/// other: how many of them all can be one replica's here, of `own`. A replica
+/// there shares with it every (own / gcd)th of its microbatches, or none.
+int share_of(int count, int others, int own) {
+  const int common = std::gcd(others, own);
+  return others / common * ((count * common + own - 1) / own);
+}
+
+/// Buffers for each value and gradient of a chunk that goes to another stage.
+/// A value is held until both ends have done all of its microbatch's backward,
+/// and upstream may be the first; a gradient likewise. So if B is one action
+/// it is what is in flight upstream, and with I and W apart, beside that, what
+/// lies between them downstream. In an evaluation as many as the depth lets be
+/// under way.
+int handoff_buffers(const deployment& all, int worker, int chunk) {
   const auto where = all.where();
   const int own = where.stage_of(worker);
-  int most = 1;
+  int most = all.evaluation ? all.evaluation->depth[at(own)] : 1;
+  if (!all.training)
+    return most;
+  const auto at_peer = [&](auto peak_of, int peer) {
+    const int stage = where.stage_of_virtual(peer);
+    const auto& cells = all.training->rows[at(where.worker_at(stage, 0))];
+    return share_of(peak_of(cells, where.chunk_of_virtual(peer)),
+                    where.replicas(stage), where.replicas(own));
+  };
   const auto& links = all.links[at(where.virtual_stage(own, chunk))];
-  for (const auto* side : {&links.upstream, &links.downstream})
-    for (const int peer : *side) {
-      const int stage = where.stage_of_virtual(peer);
-      const auto& cells = all.training->rows[at(where.worker_at(stage, 0))];
-      const int there = peak_in_flight(cells, where.chunk_of_virtual(peer))
-                        * where.replicas(stage);
-      most =
-        std::max(most, (there + where.replicas(own) - 1) / where.replicas(own));
-    }
-  return most;
+  const auto& cells = all.training->rows[at(worker)];
+  for (const int peer : links.downstream)
+    most = std::max(most, peak_in_flight(cells, chunk)
+                            + at_peer(peak_half_done, peer));
+  for (const int peer : links.upstream)
+    most = std::max(most, peak_half_done(cells, chunk)
+                            + at_peer(peak_in_flight, peer));
+  return most + 1;
 }
 
 plan_options options_of(const deployment& all, int worker, int chunk,
@@ -210,11 +244,9 @@ plan_options options_of(const deployment& all, int worker, int chunk,
                     .is_training = all.training != nullptr,
                     .splits_backward = all.splits_backward,
                     .seed = static_cast<std::uint64_t>(all.what.seed)};
-  if (!all.training)
-    return made;
-  made.in_flight = peak_in_flight(all.training->rows[at(worker)], chunk);
-  made.handoff_buffers =
-    1 + std::max(made.in_flight, peak_at_neighbours(all, worker, chunk));
+  made.handoff_buffers = handoff_buffers(all, worker, chunk);
+  if (all.training)
+    made.in_flight = peak_in_flight(all.training->rows[at(worker)], chunk);
   return made;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/schedule/newest_versions.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace pd {
 
@@ -28,11 +29,15 @@ std::vector<std::string> texts_of(const row& cells) {
   return made;
 }
 
-/// The window of a timetable around a cell, as a table of texts.
+/// The window of a timetable around the first of some cells, as a table of
+/// texts.
 class cell_window {
 public:
-  cell_window(const timetable& all, std::size_t worker, std::size_t column)
-    : worker_{worker}, column_{column} {
+  cell_window(const timetable& all, const std::vector<grid_cell>& marked) {
+    const auto worker = static_cast<std::size_t>(marked[0].worker);
+    const auto column = marked[0].column;
+    for (const auto& each : marked)
+      marked_[static_cast<std::size_t>(each.worker)] = each.column;
     first_worker_ = worker - std::min(worker, workers_around);
     first_column_ = column - std::min(column, columns_around);
     const auto last = std::min(all.rows.size(), worker + workers_around + 1);
@@ -48,14 +53,14 @@ public:
   }
 
   [[nodiscard]] std::string print() const {
-    std::string made =
-      line("", [](std::size_t c) { return std::to_string(c); });
+    auto made = line("", [](std::size_t c) { return std::to_string(c); });
     for (std::size_t w = 0; w < texts_.size(); ++w) {
       made += line("worker " + std::to_string(first_worker_ + w),
                    [&](std::size_t c) { return texts_[w][c]; });
-      if (first_worker_ + w == worker_)
+      if (const auto mark = marked_.find(first_worker_ + w);
+          mark != marked_.end() && is_shown(mark->second))
         made += line("", [&](std::size_t c) {
-          return std::string(c == column_ ? widths_[c - first_column_] : 0,
+          return std::string(c == mark->second ? widths_[c - first_column_] : 0,
                              '^');
         });
     }
@@ -63,6 +68,10 @@ public:
   }
 
 private:
+  [[nodiscard]] bool is_shown(std::size_t column) const {
+    return column >= first_column_ && column - first_column_ < widths_.size();
+  }
+
   void measure(std::size_t columns) {
     for (auto c = first_column_; c < columns; ++c) {
       widths_.push_back(std::to_string(c).size());
@@ -80,15 +89,17 @@ private:
     return made + "\n";
   }
 
-  std::size_t worker_, column_, first_worker_, first_column_;
+  std::map<std::size_t, std::size_t> marked_; ///< column, by worker
+  std::size_t first_worker_ = 0, first_column_ = 0;
   std::vector<std::vector<std::string>> texts_; ///< by worker, all columns
   std::vector<std::size_t> widths_;             ///< by column shown
 };
 
 } // namespace
 
-std::string grid_around(const timetable& all, int worker, std::size_t column) {
-  return cell_window{all, static_cast<std::size_t>(worker), column}.print();
+std::string grid_around(const timetable& all,
+                        const std::vector<grid_cell>& marked) {
+  return cell_window{all, marked}.print();
 }
 
 } // namespace pd

@@ -1,4 +1,4 @@
-/// A part of a timetable as text, with a mark under one cell.
+/// A part of a timetable as text, with marks under some cells.
 
 #pragma once
 
@@ -6,12 +6,19 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace pd {
 
-/// The rows of workers near `worker`, the columns near `column`, and a line of
-/// '^' under that cell; `column` may be one past the end of its row.
-[[nodiscard]] std::string grid_around(const timetable& all, int worker,
-                                      std::size_t column);
+struct grid_cell {
+  int worker = 0;
+  std::size_t column = 0; ///< may be one past the end of the row
+};
+
+/// The rows of workers and the columns near the first cell, and a line of '^'
+/// under each of the cells that is among them. @pre !marked.empty(), one cell
+/// a worker
+[[nodiscard]] std::string grid_around(const timetable& all,
+                                      const std::vector<grid_cell>& marked);
 
 } // namespace pd

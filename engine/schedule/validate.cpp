@@ -270,20 +270,21 @@ private:
   std::vector<std::int64_t> backwards_; ///< that are done, by chunk
 };
 
-error fault(const timetable& all, int worker, std::size_t column,
+/// In the first of the cells; the others have a part in it.
+error fault(const timetable& all, const std::vector<grid_cell>& cells,
             const complaint& what) {
-  return {errc::bad_value, "worker " + std::to_string(worker) + ", cell "
-                             + std::to_string(column) + ": " + what + "\n"
-                             + grid_around(all, worker, column)};
+  return {errc::bad_value, "worker " + std::to_string(cells[0].worker)
+                             + ", cell " + std::to_string(cells[0].column)
+                             + ": " + what + "\n" + grid_around(all, cells)};
 }
 
 result<void> check_row(const timetable& all, int worker, row_checker checker) {
   const auto& cells = all.rows[at(worker)];
   for (std::size_t column = 0; column < cells.size(); ++column)
     if (const auto wrong = checker.check(cells[column]); !wrong.empty())
-      return fault(all, worker, column, wrong);
+      return fault(all, {{worker, column}}, wrong);
   if (const auto wrong = checker.check_complete(); !wrong.empty())
-    return fault(all, worker, cells.size(), wrong);
+    return fault(all, {{worker, cells.size()}}, wrong);
   return {};
 }
 
@@ -336,9 +337,10 @@ result<void> check_ends(const timetable& all, const topology& links) {
   const auto run = simulate(all, balanced_costs(all.shape), links);
   if (run.deadlock.empty())
     return {};
-  const auto& first = run.deadlock.front();
-  return fault(all, first.worker, first.column,
-               "deadlock: " + to_string(run.deadlock));
+  std::vector<grid_cell> waiting;
+  for (const auto& each : run.deadlock)
+    waiting.push_back({each.worker, each.column});
+  return fault(all, waiting, "deadlock: " + to_string(run.deadlock));
 }
 
 } // namespace

@@ -32,7 +32,8 @@
 namespace pd {
 
 /// Errors: bad_value, of several lines: what is wrong and where, then the rows
-/// around it with a mark under the cell; for a deadlock the cycle of waits.
+/// around it with a mark under the cell; for a deadlock the cycle of waits,
+/// with a mark under each of its cells.
 /// unknown_name if no schedule has this name.
 [[nodiscard]] result<void> validate(const timetable& all,
                                     const topology& links);

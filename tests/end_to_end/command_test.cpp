@@ -405,6 +405,12 @@ TEST_CASE("schedule draws a timetable, and its file form is valid",
   REQUIRE(text.status == 0);
   const auto file = in.write("a.timetable", text.out);
   CHECK(run(in, {"schedule", "--check", file}).status == 0);
+  CHECK(run(in, {"schedule", job, "--check", file}).status == 0);
+  const auto other = in.write("other.toml", small_job(""));
+  const auto unfit = run(in, {"schedule", other, "--check", file});
+  CHECK(unfit.status == 2);
+  CHECK_THAT(unfit.err,
+             Catch::Contains("it is for stages of 2-1 replicas, the job has "));
   const auto broken = in.write("b.timetable", text.out + "worker 9: F0\n");
   const auto refused = run(in, {"schedule", "--check", broken});
   CHECK(refused.status == 2);

@@ -86,7 +86,12 @@ result<void> show(const schedule_arguments& given, const registry& ops) {
   return {};
 }
 
-/// Without a job: a timetable that somebody wrote.
+void print_valid(const std::string& path, const timetable& all) {
+  fmt::print("{}: valid: {} on stages of {} replicas, {} microbatches\n", path,
+             all.schedule, to_string(all.shape), all.microbatches);
+}
+
+/// A timetable that somebody wrote, by itself: every stage sends to the next.
 result<void> check_file(const std::string& path) {
   PD_TRY(const auto text, read_text_file(path));
   const auto read = parse_timetable(text);
@@ -94,20 +99,40 @@ result<void> check_file(const std::string& path) {
     return read.failure().within(path);
   if (const auto valid = validate(*read); !valid)
     return valid.failure().within(path);
-  fmt::print("{}: valid: {} on stages of {} replicas, {} microbatches\n", path,
-             read->schedule, to_string(read->shape), read->microbatches);
+  print_valid(path, *read);
   return {};
+}
+
+/// The same for a job: for its stages, its edges between them and its data.
+result<void> check_for_job(const schedule_arguments& given,
+                           const registry& ops) {
+  PD_TRY(auto what, load_job(given.which.path, given.which.overrides));
+  what.schedule.file = given.check;
+  PD_TRY(const auto data, open_data(what));
+  PD_TRY(const auto all, deploy(what, data.sizes(), ops));
+  if (!all.training)
+    return error{errc::bad_value, "train.epochs is 0: there is no schedule"};
+  print_valid(given.check, *all.training);
+  return {};
+}
+
+result<void> run_schedule(const schedule_arguments& given,
+                          const registry& ops) {
+  if (given.check.empty())
+    return show(given, ops);
+  return given.which.path.empty() ? check_file(given.check)
+                                  : check_for_job(given, ops);
 }
 
 } // namespace
 
 void add_schedule(CLI::App& app, command_context& context) {
   const auto given = std::make_shared<schedule_arguments>();
-  auto* job = app.add_option("JOB", given->which.path, "the job file");
+  app.add_option("JOB", given->which.path, "the job file");
   app.add_option("--set", given->which.overrides, "section.key=value");
-  auto* check = app.add_option("--check", given->check,
-                               "validate a timetable file; needs no job");
-  job->excludes(check);
+  auto* check =
+    app.add_option("--check", given->check,
+                   "validate a timetable file, for JOB if there is one");
   app.add_option("--svg", given->svg, "draw it into this file")
     ->excludes(check);
   app
@@ -125,9 +150,7 @@ void add_schedule(CLI::App& app, command_context& context) {
     if (given->check.empty() && given->which.path.empty())
       return fail(context,
                   {errc::bad_value, "schedule: wanted JOB or --check FILE"});
-    const auto done = given->check.empty() ? show(*given, context.ops)
-                                           : check_file(given->check);
-    if (!done)
+    if (const auto done = run_schedule(*given, context.ops); !done)
       fail(context, done.failure());
   });
 }

@@ -158,7 +158,24 @@ TEST_CASE("a deadlock is refused with the cycle of waits",
            "                 0   1   2   3   4\n"
            "      worker 0  F0  B0  F1  B1  U1\n"
            "                    ^^\n"
-           "      worker 1  F0  F1  B0  B1  U1\n");
+           "      worker 1  F0  F1  B0  B1  U1\n"
+           "                    ^^\n");
+}
+
+TEST_CASE("a cell of a cycle of waits that is far from the first is not shown",
+          "[schedule][validate]") {
+  CHECK(refusal_of("schedule 1f1b\nreplicas 1 4\nmicrobatches 8\nrounds 8 8\n"
+                   "depth 8 2\nworker 0: F0 F1 F2 F3 B3 F4 F5 F6 F7 B0 B1 B2 "
+                   "B4 B5 B6 B7 U1\n"
+                   "worker 1: F0 B0 F4 B4 U1\nworker 2: F1 B1 F5 B5 U1\n"
+                   "worker 3: F2 B2 F6 B6 U1\nworker 4: F3 F7 B3 B7 U1\n")
+        == "worker 0, cell 4: deadlock: worker 0 waits for B3 of worker 4, "
+           "which waits for F7 of worker 0\n"
+           "                 0   1   2   3   4   5   6   7   8   9\n"
+           "      worker 0  F0  F1  F2  F3  B3  F4  F5  F6  F7  B0\n"
+           "                                ^^\n"
+           "      worker 1  F0  B0  F4  B4  U1\n"
+           "      worker 2  F1  B1  F5  B5  U1\n");
 }
 
 TEST_CASE("a deadlock over the update of two replicas is found",

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -169,6 +170,30 @@ TEST_CASE("a timetable that trains nothing or mixes halves is refused",
   std::filesystem::remove(path);
 }
 
+TEST_CASE("no graph can share a parameter, so no cut can break one",
+          "[train][deployment]") {
+  // A parameter is called by its node, and a node's name stands once.
+  const auto path = std::filesystem::temp_directory_path()
+                    / ("pd-shared-" + std::to_string(getpid()) + ".toml");
+  const auto refusal_of = [&](const std::string& second) {
+    std::ofstream{path} << "[[node]]\nname = 'flat'\nop = 'flatten'\n"
+                           "[[node]]\nname = 'fc1'\nop = 'linear'\n"
+                           "out_features = 784\n[[node]]\n"
+                        << second << "op = 'linear'\nout_features = 784\n";
+    auto what = read("[[stage]]\nuntil = 'fc1'\n[[stage]]\n");
+    what.model.name.clear();
+    what.model.file = path.string();
+    const auto made = deploy(what, {.training = 800}, all_ops());
+    return made ? "" : made.failure().message;
+  };
+  CHECK(refusal_of("name = 'fc2'\n").empty());
+  CHECK_THAT(refusal_of("name = 'fc1'\n"),
+             Catch::EndsWith("node 'fc1': is there twice"));
+  CHECK_THAT(refusal_of("name = 'fc2'\nweight = 'fc1.weight'\n"),
+             Catch::Contains("node 'fc2'") && Catch::Contains("'weight'"));
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("every job in graphs is cut and has a valid timetable",
           "[train][deployment]") {
   namespace fs = std::filesystem;
@@ -184,7 +209,10 @@ TEST_CASE("every job in graphs is cut and has a valid timetable",
     const auto all =
       deploy(*what, {.training = 60000, .evaluation = 10000}, all_ops());
     INFO((all ? "" : all.failure().message));
-    CHECK(all);
+    REQUIRE(all);
+    auto names = weight_names(all->stages);
+    std::ranges::sort(names);
+    CHECK(std::ranges::adjacent_find(names) == names.end());
     ++jobs;
   }
   CHECK(jobs >= 20);

@@ -65,8 +65,7 @@ public:
     self_->send(loader_, begin_pass{++generation_, {0, 0, is_training}});
     for (std::int64_t k = where.replica_of(worker_); k < pass->microbatches;
          k += replicas) {
-      receive();
-      CHECK(held_.back().microbatch == k);
+      receive(k);
       if (k / replicas + 1 >= window)
         let_go();
     }
@@ -75,8 +74,9 @@ public:
   }
 
 private:
-  void receive() {
+  void receive(std::int64_t microbatch) {
     self_->receive([this](batch& x) { held_.push_back(std::move(x.value)); });
+    CHECK(held_.back().microbatch == microbatch);
   }
   void let_go() {
     const auto microbatch = held_.front().microbatch;

@@ -138,7 +138,7 @@ TEST_CASE("three and four replicas give one worker's accumulation within "
           "rounding",
           "[program][oracle]") {
   for (const int replicas : {3, 4}) {
-    const std::int64_t round = 2 * replicas; // 2 microbatches a replica
+    const auto round = std::int64_t{2} * replicas; // 2 microbatches a replica
     const auto wanted = without_statistics(accumulated(round, 2 * round));
     for (const auto& each : replicated(replicas, round, 2 * round)) {
       INFO(each.how.name << " on " << to_string(each.how.shape));

@@ -158,17 +158,24 @@ struct both_runs {
   }
 };
 
+using formula_maker = std::function<version_formula(int stages)>;
+
+void check_one(const schedule_options& how,
+               const std::vector<std::string>& until,
+               const optimizer_settings& rule,
+               const formula_maker& formula_of) {
+  const auto stages = static_cast<int>(until.size()) + 1;
+  INFO(how.name << ", " << stages << " stages, momentum " << rule.momentum);
+  const both_runs runs{how, until, rule, 2, formula_of(stages)};
+  CHECK(runs.got.losses == runs.wanted.losses);
+  CHECK(runs.got.weights == runs.wanted.weights);
+}
+
 /// Holds `how` against the formula, for all cuts and rules, over two epochs.
-void check_all(const schedule_options& how,
-               const std::function<version_formula(int stages)>& formula_of) {
+void check_all(const schedule_options& how, const formula_maker& formula_of) {
   for (const auto& until : cuts)
-    for (const auto& rule : rules) {
-      const auto stages = static_cast<int>(until.size()) + 1;
-      INFO(how.name << ", " << stages << " stages, momentum " << rule.momentum);
-      const both_runs runs{how, until, rule, 2, formula_of(stages)};
-      CHECK(runs.got.losses == runs.wanted.losses);
-      CHECK(runs.got.weights == runs.wanted.weights);
-    }
+    for (const auto& rule : rules)
+      check_one(how, until, rule, formula_of);
 }
 
 /// max(0, k - (S - 1 - s)), SOSP'19.

@@ -71,12 +71,8 @@ loaded_batch small_batch(device& on, std::int64_t microbatch) {
   const tensor_type images{{small_samples, 3, 12, 12}};
   const tensor_type labels{{small_samples}, dtype::i32};
   loaded_batch made{microbatch, small_samples, {}, {}};
-  for (auto [to, type] :
-       {std::pair{&made.images, images}, std::pair{&made.labels, labels}}) {
-    auto memory = on.memory().allocate(type.bytes());
-    REQUIRE(memory);
-    *to = {*memory, 0, type, {}};
-  }
+  made.images = {value_of(on.memory().allocate(images.bytes())), 0, images, {}};
+  made.labels = {value_of(on.memory().allocate(labels.bytes())), 0, labels, {}};
   const auto key =
     make_random_key(static_cast<std::uint64_t>(microbatch), "batch");
   for (std::int64_t i = 0; i < images.elems(); ++i)

@@ -127,32 +127,71 @@ std::vector<memory_item> reported(const deployed_pipeline& of, int worker) {
   return *items;
 }
 
+/// What was seen of a worker, against the timetable and its simulation.
+void check_worker(const deployed_pipeline& of, std::size_t w, const held& seen,
+                  const simulation& simulated) {
+  INFO("worker " << w);
+  CHECK(seen.peak_in_flight == simulated.peak_in_flight[w]);
+  std::int64_t versions = 0;
+  std::vector<std::int64_t> slots;
+  for (std::size_t c = 0; c < seen.peaks.size(); ++c) {
+    slots.push_back(of.workers[w].programs[c]->plan().options.in_flight);
+    versions = std::max(versions, most_kept(seen.versions[c]));
+  }
+  CHECK(seen.peaks == slots);
+  CHECK(versions == versions_kept(of.all.training->rows[w]));
+  CHECK(versions == versions_of_worker(of.all, static_cast<int>(w)));
+}
+
+void check_peaks(const job& what, bool runs_ahead) {
+  INFO(describe(what) << (runs_ahead ? ", running ahead" : ""));
+  deployed_pipeline of{what};
+  const auto& all = *of.all.training;
+  const auto simulated = simulate(all, balanced_costs(all.shape), of.all.links);
+  const auto seen = watch(of, runs_ahead);
+  for (std::size_t w = 0; w < seen.size(); ++w)
+    check_worker(of, w, seen[w], simulated);
+}
+
+/// What its device has handed out is what check reports, from the start on.
+void check_bytes(const deployed_pipeline& of, std::size_t w,
+                 std::int64_t allocations_before) {
+  const auto& memory = of.workers[w].on->memory();
+  CHECK(memory.allocations() == allocations_before);
+  const auto items = reported(of, static_cast<int>(w));
+  const auto wanted = sum_of(items) - bytes_of(items, "batches");
+  CHECK(memory.in_use_bytes() == wanted);
+  CHECK(memory.peak_bytes() == wanted);
+  std::int64_t extra = 0;
+  for (const auto& each : of.workers[w].programs)
+    extra += each->extra_handoff_bytes();
+  CHECK(extra == 0);
+}
+
+/// An epoch, if the job trains, and an evaluation.
+void check_memory(const job& what, bool runs_ahead) {
+  INFO(describe(what) << (runs_ahead ? ", running ahead" : ""));
+  deployed_pipeline of{what};
+  of.runs_ahead = runs_ahead;
+  std::vector<std::int64_t> before;
+  for (const auto& worker : of.workers)
+    before.push_back(worker.on->memory().allocations());
+  if (of.all.training)
+    of.train(0);
+  of.evaluate();
+  for (std::size_t w = 0; w < of.workers.size(); ++w)
+    check_bytes(of, w, before[w]);
+}
+
 } // namespace
 
 TEST_CASE("a worker's microbatches in flight and versions kept, measured, are "
           "what its timetable says",
           "[train][memory]") {
-  for (const auto& each : all_jobs())
-    for (const bool runs_ahead : {false, true}) {
-      INFO(describe(each) << (runs_ahead ? ", running ahead" : ""));
-      deployed_pipeline of{each};
-      const auto& all = *of.all.training;
-      const auto simulated =
-        simulate(all, balanced_costs(all.shape), of.all.links);
-      const auto seen = watch(of, runs_ahead);
-      for (std::size_t w = 0; w < seen.size(); ++w) {
-        INFO("worker " << w);
-        CHECK(seen[w].peak_in_flight == simulated.peak_in_flight[w]);
-        std::int64_t versions = 0;
-        for (std::size_t c = 0; c < seen[w].peaks.size(); ++c) {
-          const auto& program = *of.workers[w].programs[c];
-          CHECK(seen[w].peaks[c] == program.plan().options.in_flight);
-          versions = std::max(versions, most_kept(seen[w].versions[c]));
-        }
-        CHECK(versions == versions_kept(all.rows[w]));
-        CHECK(versions == versions_of_worker(of.all, static_cast<int>(w)));
-      }
-    }
+  for (const auto& each : all_jobs()) {
+    check_peaks(each, false);
+    check_peaks(each, true);
+  }
 }
 
 TEST_CASE("pipedream with four stages keeps 4, 3, 2 and 1 versions: those that "
@@ -179,26 +218,8 @@ TEST_CASE("training and evaluation take no memory beyond what check reports, "
           "[train][memory]") {
   auto jobs = all_jobs();
   jobs.push_back(small_job(small_stages({1, 3, 1}), {"train.epochs=0"}));
-  for (const auto& each : jobs)
-    for (const bool runs_ahead : {false, true}) {
-      INFO(describe(each) << (runs_ahead ? ", running ahead" : ""));
-      deployed_pipeline of{each};
-      of.runs_ahead = runs_ahead;
-      std::vector<std::int64_t> before;
-      for (const auto& worker : of.workers)
-        before.push_back(worker.on->memory().allocations());
-      if (of.all.training)
-        of.train(0);
-      of.evaluate();
-      for (std::size_t w = 0; w < of.workers.size(); ++w) {
-        const auto& memory = of.workers[w].on->memory();
-        CHECK(memory.allocations() == before[w]);
-        const auto items = reported(of, static_cast<int>(w));
-        const auto wanted = sum_of(items) - bytes_of(items, "batches");
-        CHECK(memory.in_use_bytes() == wanted);
-        CHECK(memory.peak_bytes() == wanted);
-        for (const auto& program : of.workers[w].programs)
-          CHECK(program->extra_handoff_bytes() == 0);
-      }
-    }
+  for (const auto& each : jobs) {
+    check_memory(each, false);
+    check_memory(each, true);
+  }
 }

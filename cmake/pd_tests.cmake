@@ -11,6 +11,11 @@ function(pd_tests)
   # them ours (a minute with the sanitizers, for no finding).
   target_link_libraries(test_main PRIVATE Catch2::Catch2)
   target_compile_options(test_main PRIVATE -O0)
+  if(PD_SANITIZE MATCHES "thread")
+    # It shares inline functions with the tests (std::shared_ptr's release):
+    # where the linker takes its copies, TSan must see their atomics too.
+    target_compile_options(test_main PRIVATE -fsanitize=thread)
+  endif()
   pd_sources(support tests/support)
   if(support)
     add_library(test_support STATIC ${support})

@@ -39,6 +39,9 @@ function(pd_tests)
     pd_test_folder("${folder}")
   endforeach()
   pd_script_tests()
+  if(TARGET actors)
+    pd_planted_race()
+  endif()
 endfunction()
 
 function(pd_test_folder folder)
@@ -102,4 +105,25 @@ function(pd_script_tests)
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS script)
   endforeach()
+endfunction()
+
+# A race in an actor, which the suite must see: tests/sanitizers. Without TSan it
+# is no test, and only clang-tidy asks for it.
+function(pd_planted_race)
+  set(folder "${PROJECT_SOURCE_DIR}/tests/sanitizers")
+  add_executable(planted_race EXCLUDE_FROM_ALL "${folder}/planted_race.cpp")
+  set_target_properties(planted_race PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(planted_race PRIVATE pd_flags actors CAF::core)
+  if(NOT PD_SANITIZE MATCHES "thread")
+    return()
+  endif()
+  add_dependencies(test_programs planted_race)
+  set(SANITIZE "${PD_SANITIZE}")
+  set(SUPPRESSIONS "${PROJECT_SOURCE_DIR}/cmake")
+  include("${PROJECT_SOURCE_DIR}/cmake/pd_test_environment.cmake")
+  add_test(NAME planted_race COMMAND
+    bash "${folder}/planted_race.sh" "$<TARGET_FILE:planted_race>")
+  set_tests_properties(planted_race PROPERTIES
+    TIMEOUT 60 ENVIRONMENT "${environment}")
 endfunction()

@@ -77,6 +77,9 @@ endfunction()
 
 # One ctest entry a test case, listed by the program itself when it is linked.
 function(pd_discover_tests target)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS
+    "${PROJECT_SOURCE_DIR}/cmake/pd_list_test_cases.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/pd_test_environment.cmake")
   set(list "${PROJECT_BINARY_DIR}/tests/${target}.cmake")
   add_custom_command(TARGET ${target} POST_BUILD
     BYPRODUCTS "${list}"

@@ -1,10 +1,34 @@
 # Finds the C++ Actor Framework, for which Debian ships headers and shared
-# libraries but no CMake package: CAF::core, CAF::io, ... by component.
+# libraries but no CMake package: CAF::core, CAF::io, ... by component. For the
+# thread sanitizer, the one that tools/install_caf_tsan builds, and no other.
 
 include(FindPackageHandleStandardArgs)
 find_package(Threads REQUIRED)
 
-find_path(CAF_INCLUDE_DIR caf/all.hpp)
+set(where "") # anywhere
+if(PD_SANITIZE MATCHES "thread")
+  set(script "${PROJECT_SOURCE_DIR}/tools/install_caf_tsan")
+  execute_process(
+    COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+            bash "${script}" --where
+    OUTPUT_VARIABLE built OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT IS_DIRECTORY "${built}")
+    message(FATAL_ERROR "The thread sanitizer needs a CAF that is built with "
+                        "it, and ${built} is not there: run "
+                        "tools/install_caf_tsan")
+  endif()
+  # It moves with the script and the package, so no cached place will do.
+  unset(CAF_INCLUDE_DIR CACHE)
+  foreach(component IN LISTS CAF_FIND_COMPONENTS)
+    unset(CAF_${component}_LIBRARY CACHE)
+  endforeach()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+    "${script}" /usr/include/caf/config.hpp)
+  set(where PATHS "${built}" PATH_SUFFIXES include lib NO_DEFAULT_PATH)
+endif()
+
+find_path(CAF_INCLUDE_DIR caf/all.hpp ${where})
 if(CAF_INCLUDE_DIR)
   # "#define CAF_VERSION 1706" is 0.17.6
   file(STRINGS "${CAF_INCLUDE_DIR}/caf/config.hpp" version
@@ -17,7 +41,7 @@ if(CAF_INCLUDE_DIR)
 endif()
 
 foreach(component IN LISTS CAF_FIND_COMPONENTS)
-  find_library(CAF_${component}_LIBRARY caf_${component})
+  find_library(CAF_${component}_LIBRARY caf_${component} ${where})
   if(CAF_${component}_LIBRARY)
     set(CAF_${component}_FOUND TRUE)
   endif()

@@ -4,18 +4,7 @@
 #
 #   -D PROGRAM=file -D PREFIX=name -D LIST=out -D SANITIZE=.. -D SUPPRESSIONS=..
 
-# Two tests run side by side on two cores, so no thread may spin while it waits.
-set(environment "OMP_WAIT_POLICY=passive")
-if(SANITIZE MATCHES "thread")
-  # libgomp and oneDNN are not instrumented: what they order, TSan cannot see.
-  list(APPEND environment "OMP_NUM_THREADS=1"
-    "TSAN_OPTIONS=suppressions=${SUPPRESSIONS}/tsan.supp:second_deadlock_stack=1")
-elseif(SANITIZE)
-  list(APPEND environment
-    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
-    "LSAN_OPTIONS=suppressions=${SUPPRESSIONS}/lsan.supp:print_suppressions=0"
-    "UBSAN_OPTIONS=print_stacktrace=1")
-endif()
+include("${CMAKE_CURRENT_LIST_DIR}/pd_test_environment.cmake")
 
 set(entries "")
 

@@ -11,6 +11,11 @@ function(pd_tests)
   # them ours (a minute with the sanitizers, for no finding).
   target_link_libraries(test_main PRIVATE Catch2::Catch2)
   target_compile_options(test_main PRIVATE -O0)
+  if(PD_SANITIZE MATCHES "thread")
+    # It shares inline functions with the tests (std::shared_ptr's release):
+    # where the linker takes its copies, TSan must see their atomics too.
+    target_compile_options(test_main PRIVATE -fsanitize=thread)
+  endif()
   pd_sources(support tests/support)
   if(support)
     add_library(test_support STATIC ${support})
@@ -34,6 +39,9 @@ function(pd_tests)
     pd_test_folder("${folder}")
   endforeach()
   pd_script_tests()
+  if(TARGET actors)
+    pd_planted_race()
+  endif()
 endfunction()
 
 function(pd_test_folder folder)
@@ -69,6 +77,9 @@ endfunction()
 
 # One ctest entry a test case, listed by the program itself when it is linked.
 function(pd_discover_tests target)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS
+    "${PROJECT_SOURCE_DIR}/cmake/pd_list_test_cases.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/pd_test_environment.cmake")
   set(list "${PROJECT_BINARY_DIR}/tests/${target}.cmake")
   add_custom_command(TARGET ${target} POST_BUILD
     BYPRODUCTS "${list}"
@@ -97,4 +108,25 @@ function(pd_script_tests)
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS script)
   endforeach()
+endfunction()
+
+# A race in an actor, which the suite must see: tests/sanitizers. Without TSan it
+# is no test, and only clang-tidy asks for it.
+function(pd_planted_race)
+  set(folder "${PROJECT_SOURCE_DIR}/tests/sanitizers")
+  add_executable(planted_race EXCLUDE_FROM_ALL "${folder}/planted_race.cpp")
+  set_target_properties(planted_race PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(planted_race PRIVATE pd_flags actors CAF::core)
+  if(NOT PD_SANITIZE MATCHES "thread")
+    return()
+  endif()
+  add_dependencies(test_programs planted_race)
+  set(SANITIZE "${PD_SANITIZE}")
+  set(SUPPRESSIONS "${PROJECT_SOURCE_DIR}/cmake")
+  include("${PROJECT_SOURCE_DIR}/cmake/pd_test_environment.cmake")
+  add_test(NAME planted_race COMMAND
+    bash "${folder}/planted_race.sh" "$<TARGET_FILE:planted_race>")
+  set_tests_properties(planted_race PROPERTIES
+    TIMEOUT 60 ENVIRONMENT "${environment}")
 endfunction()

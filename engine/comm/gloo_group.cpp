@@ -223,7 +223,9 @@ void gloo_group::on_frame(int peer, const gloo_frame& frame) {
   case gloo_frame::message::dropped:
     return on_dropped(peer, frame);
   case gloo_frame::message::leave:
-    return on_leave(peer);
+    return on_leave(peer, false);
+  case gloo_frame::message::leave_open:
+    return on_leave(peer, true);
   case gloo_frame::message::leave_seen:
     return on_leave_seen(peer);
   }
@@ -289,10 +291,12 @@ void gloo_group::on_dropped(int peer, const gloo_frame& frame) {
     end(*at->second, left_error(peer));
 }
 
-void gloo_group::on_leave(int peer) {
+void gloo_group::on_leave(int peer, bool is_open) {
   {
     const std::lock_guard lock{mutex_};
     state_of(peer).has_left = true;
+    if (is_open)
+      break_collectives(left_error(peer));
     end_what_needs(peer);
   }
   reply(peer, {gloo_frame::message::leave_seen, {}, {}, {}, {}});
@@ -371,6 +375,14 @@ std::optional<error> gloo_group::refusal(const gloo_transfer& one) const {
   return one.key.is_collective() ? broken_ : std::nullopt;
 }
 
+/// Of a sum or barrier that a peer may be done with here but not elsewhere.
+/// @pre the mutex is held
+bool gloo_group::has_open_collective() const {
+  return broken_ || std::ranges::any_of(transfers_, [](const auto& each) {
+           return each.second->key.is_collective();
+         });
+}
+
 bool gloo_group::have_all_parted() const {
   for (int peer = 0; peer < context_->size; ++peer) {
     const auto& state = peers_[static_cast<std::size_t>(peer)];
@@ -381,7 +393,7 @@ bool gloo_group::have_all_parted() const {
 }
 
 /// Says goodbye: (3). Nothing is matched any more.
-void gloo_group::part(int peer) {
+void gloo_group::part(int peer, bool is_open) {
   std::vector<std::uint64_t> unmatched;
   {
     const std::lock_guard lock{mutex_};
@@ -390,7 +402,12 @@ void gloo_group::part(int peer) {
   }
   for (const auto id : unmatched)
     reply(peer, {gloo_frame::message::dropped, {}, {}, id, {}});
-  reply(peer, {gloo_frame::message::leave, {}, {}, {}, {}});
+  reply(peer,
+        {is_open ? gloo_frame::message::leave_open : gloo_frame::message::leave,
+         {},
+         {},
+         {},
+         {}});
 }
 
 void gloo_group::close(const error& why) {
@@ -398,10 +415,11 @@ void gloo_group::close(const error& why) {
   if (closing_)
     return changed_.wait(lock, [this] { return is_closed_; });
   closing_ = why;
+  const bool is_open = has_open_collective();
   lock.unlock();
   for (int peer = 0; peer < context_->size; ++peer)
     if (peer != context_->rank)
-      part(peer);
+      part(peer, is_open);
   lock.lock();
   changed_.wait_for(lock, parting_limit, [this] { return have_all_parted(); });
   is_cut_ = true;

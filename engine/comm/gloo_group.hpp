@@ -20,7 +20,7 @@
 ///     A death ends all transfers with that rank.
 ///
 /// (4) One transfer of a sum or barrier that fails ends the others of it, and a
-///     death does.
+///     death does, and a rank that leaves out of one.
 ///
 /// (5) No lock is held in a call of Gloo that may write to a socket.
 
@@ -118,16 +118,17 @@ private:
   void on_cancel(int peer, const gloo_frame& frame);
   void on_cancel_reply(const gloo_frame& frame);
   void on_dropped(int peer, const gloo_frame& frame);
-  void on_leave(int peer);
+  void on_leave(int peer, bool is_open);
   void on_leave_seen(int peer);
   void on_death(int peer, const std::string& why);
 
   void end(gloo_transfer& one, result<void> verdict);
   void end_what_needs(int peer);
   void break_collectives(const error& why);
-  void part(int peer);
+  void part(int peer, bool is_open);
   [[nodiscard]] std::optional<error> refusal(const gloo_transfer& one) const;
   [[nodiscard]] std::optional<error> absence(int peer) const;
+  [[nodiscard]] bool has_open_collective() const;
   [[nodiscard]] bool have_all_parted() const;
   [[nodiscard]] peer_state& state_of(int peer);
 

@@ -25,6 +25,7 @@ struct gloo_frame {
     matched,     ///< reply to cancel: too late, they come
     dropped,     ///< of receive `id`: this rank leaves, no bytes will come
     leave,       ///< this rank sends nothing more
+    leave_open,  ///< the same, out of a sum or barrier
     leave_seen,  ///< its reply
   };
 

@@ -77,6 +77,28 @@ TEST_CASE("close frees a sum and a barrier that wait for a rank",
   }
 }
 
+TEST_CASE("who leaves out of a barrier frees a rank that waits for another",
+          "[comm][close]") {
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto group = make_group(kind, 3); // rank 2 never comes
+  std::vector<std::future<std::string>> waiting;
+  for (std::size_t r = 0; r < 2; ++r)
+    waiting.push_back(std::async(std::launch::async, [&group, r] {
+      return text_of(group[r]->barrier());
+    }));
+  bytes there(1);
+  bytes here(1);
+  for (std::uint64_t tag = 0; tag < 50; ++tag) { // time to meet each other
+    auto in = group[1]->receive(0, tag, there);
+    auto out = group[0]->send(1, tag, here);
+    CHECK(in.wait());
+    CHECK(out.wait());
+  }
+  group[0]->close();
+  CHECK(waiting[0].get() == "interrupted: closed");
+  CHECK(waiting[1].get() == "failed: rank 0 left the group");
+}
+
 TEST_CASE("a closed communicator refuses, and so do its peers toward it",
           "[comm][close]") {
   const auto kind = GENERATE(as<std::string>{}, "local", "gloo");

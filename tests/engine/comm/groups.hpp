@@ -21,8 +21,9 @@ using ranks = std::vector<std::unique_ptr<communicator>>;
 /// What each rank's part of a test came to: "" is success, else the error.
 using answers = std::vector<std::string>;
 
-/// Runs `part` for every rank at once, each in a thread. After ten seconds it
-/// closes the group, and the answers of who hung begin with "LATE ".
+/// Runs `part` for every rank at once, each in a thread. After ten seconds
+/// (TSan: sixty) it closes the group, and the answers of who hung begin with
+/// "LATE ".
 [[nodiscard]] answers
 on_all_ranks(const ranks& group,
              const std::function<result<void>(communicator&)>& part);

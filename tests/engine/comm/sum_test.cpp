@@ -107,7 +107,7 @@ TEST_CASE("a sum of different sizes is an error at every rank", "[comm][sum]") {
     return at.sum(data);
   });
   CHECK(std::ranges::all_of(said, tells_of_sizes));
-  CHECK(std::ranges::count_if(said, names_sizes) >= 2);
+  CHECK(std::ranges::any_of(said, names_sizes)); // the first to fail
   const auto after = on_all_ranks(group, meet);
   CHECK_THAT(after[0], Catch::StartsWith("closed"));
 }

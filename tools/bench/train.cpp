@@ -3,6 +3,7 @@
 ///
 ///     bench_train --model resnet50 --image 224 --microbatch 16 --limit
 ///
+/// With --limit every step takes a turn with oneDNN's convolutions alone.
 /// With --serve it waits for lines "run N" on stdin and answers each with one
 /// line of JSON; so another program can take turns with it (versus_pytorch).
 
@@ -167,55 +168,107 @@ std::int64_t peak_process_bytes() {
   return std::int64_t{used.ru_maxrss} * 1024;
 }
 
-nlohmann::json run_steps(bench& on, int steps) {
+struct steps_run {
   std::vector<double> seconds;
   std::vector<double> losses;
+};
+
+void run_steps(bench& on, int steps, steps_run& to) {
   for (int i = 0; i < steps; ++i) {
     const auto begin = now_us();
-    losses.push_back(on.step());
-    seconds.push_back(seconds_since(begin));
+    to.losses.push_back(on.step());
+    to.seconds.push_back(seconds_since(begin));
   }
-  return {{"seconds", seconds},
-          {"losses", losses},
-          {"peak_process_bytes", peak_process_bytes()}};
+}
+
+std::string json_of(const steps_run& ran) {
+  return nlohmann::json{{"seconds", ran.seconds},
+                        {"losses", ran.losses},
+                        {"peak_process_bytes", peak_process_bytes()}}
+    .dump();
 }
 
 void serve(bench& on) {
   std::cout << "ready" << std::endl;
   std::string order;
-  for (int steps = 0; std::cin >> order >> steps && order == "run";)
-    std::cout << run_steps(on, steps).dump() << std::endl;
+  for (int steps = 0; std::cin >> order >> steps && order == "run";) {
+    steps_run ran;
+    run_steps(on, steps, ran);
+    std::cout << json_of(ran) << std::endl;
+  }
 }
 
-double print_limit(const bench& on, const bench_options& options) {
-  const auto type = options.precision == "bf16" ? dtype::bf16 : dtype::f32;
-  const auto all = measure_convolutions(on.net(), type, options.threads, 5);
-  const auto seconds = total_s(all);
-  const auto rate = static_cast<double>(options.microbatch) / seconds;
-  fmt::print("convolutions alone: {:.1f} ms a step, {:.2f} samples/s\n",
-             seconds * 1e3, rate);
-  return rate;
+double median_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
 }
 
-void print_rate(bench& on, const bench_options& options) {
-  run_steps(on, options.warmup);
-  const auto ran = run_steps(on, options.steps);
-  auto seconds = ran["seconds"].get<std::vector<double>>();
-  std::ranges::sort(seconds);
-  const auto median = seconds[seconds.size() / 2];
-  const auto rate = static_cast<double>(options.microbatch) / median;
+void print_rate(bench& on, const bench_options& options, const steps_run& ran) {
+  const auto median = median_of(ran.seconds);
   fmt::print("{} {}x{} microbatch {} {} {}: {:.1f} ms a step (median of {}), "
              "{:.2f} samples/s, last loss {:.4f}\n",
              options.model, options.image, options.image, options.microbatch,
              options.precision, on.device_text(), median * 1e3, options.steps,
-             rate, ran["losses"].back().get<double>());
+             static_cast<double>(options.microbatch) / median,
+             ran.losses.back());
+}
+
+void print_memory(bench& on) {
   fmt::print("memory: {:.1f} MiB planned and allocated, {:.1f} MiB peak of the "
              "process\n",
              static_cast<double>(on.memory_bytes()) / (1 << 20),
              static_cast<double>(peak_process_bytes()) / (1 << 20));
+}
+
+void print_limit(const bench_options& options, const steps_run& ran,
+                 const std::vector<double>& limits) {
+  const auto median = median_of(limits);
+  std::vector<double> percents(limits.size());
+  std::ranges::transform(
+    limits, ran.seconds, percents.begin(),
+    [](double limit, double s) { return 100 * limit / s; });
+  const auto [least, most] = std::ranges::minmax(percents);
+  fmt::print("convolutions alone: {:.1f} ms a step, {:.2f} samples/s\n",
+             median * 1e3, static_cast<double>(options.microbatch) / median);
+  fmt::print("{:.1f} % of the convolution limit (median of {} turns, {:.1f} to "
+             "{:.1f})\n",
+             median_of(percents), percents.size(), least, most);
+}
+
+void run_alone(bench& on, const bench_options& options) {
+  steps_run ran;
+  run_steps(on, options.steps, ran);
+  print_rate(on, options, ran);
+  print_memory(on);
+}
+
+/// A step and the convolutions alone in turns. Each step is held against the
+/// limit of its own turn, since a shared machine's speed changes.
+result<void> run_with_limit(bench& on, const bench_options& options) {
+  const auto type = options.precision == "bf16" ? dtype::bf16 : dtype::f32;
+  PD_TRY(auto limit, convolution_limit::make(on.net(), type, options.threads));
+  steps_run ran;
+  std::vector<double> limits;
+  for (int i = 0; i < options.steps; ++i) {
+    run_steps(on, 1, ran);
+    limits.push_back(limit.run_s());
+  }
+  print_rate(on, options, ran);
+  print_limit(options, ran, limits);
+  return {};
+}
+
+result<void> run_orders(bench& on, const bench_options& options) {
+  if (options.is_serving) {
+    serve(on);
+    return {};
+  }
+  steps_run warmup;
+  run_steps(on, options.warmup, warmup);
   if (options.shows_limit)
-    fmt::print("{:.1f} % of the convolution limit\n",
-               100 * rate / print_limit(on, options));
+    return run_with_limit(on, options);
+  run_alone(on, options);
+  return {};
 }
 
 void add_options(CLI::App& app, bench_options& to) {
@@ -230,7 +283,9 @@ void add_options(CLI::App& app, bench_options& to) {
     ->capture_default_str();
   app.add_option("--lr", to.lr)->capture_default_str();
   app.add_option("--dropout", to.dropout, "instead of the model's own");
-  app.add_option("--steps", to.steps)->capture_default_str();
+  app.add_option("--steps", to.steps, "to take the median of; at least 1")
+    ->check(CLI::PositiveNumber)
+    ->capture_default_str();
   app.add_option("--warmup", to.warmup)->capture_default_str();
   app.add_option("--weights", to.weights, "safetensors to start from");
   app.add_option("--batches", to.batches,
@@ -239,7 +294,7 @@ void add_options(CLI::App& app, bench_options& to) {
   app.add_flag("--limit", to.shows_limit, "measure the convolutions too");
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv) try {
   bench_options options;
   CLI::App app{"bench_train: samples/s of a training step"};
   add_options(app, options);
@@ -247,12 +302,16 @@ int run(int argc, char** argv) {
   registry ops;
   register_ops(ops);
   auto made = bench::make(options, ops);
-  if (!made) {
-    fmt::print(stderr, "bench_train: error: {}\n", made.failure().message);
+  const auto done =
+    made ? run_orders(**made, options) : result<void>{made.failure()};
+  if (!done) {
+    fmt::print(stderr, "bench_train: error: {}\n", done.failure().message);
     return 2;
   }
-  options.is_serving ? serve(**made) : print_rate(**made, options);
   return 0;
+} catch (const std::exception& fault) { // oneDNN, or the memory gave out
+  fmt::print(stderr, "bench_train: error: {}\n", fault.what());
+  return 2;
 }
 
 } // namespace

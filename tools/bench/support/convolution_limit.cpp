@@ -4,11 +4,10 @@
 #include "engine/graph/attributes.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <dnnl.hpp>
-#include <functional>
 #include <map>
 #include <omp.h>
-#include <optional>
 
 namespace pd {
 
@@ -20,7 +19,7 @@ using dims = dnnl::memory::dims;
 struct convolution {
   dims source, weights, target, stride, padding_low, padding_high, dilation;
   bool needs_input_grad = true;
-  std::string what;
+  std::string what; ///< "64>256 k1 s1 56x56": one such shape is measured
 };
 
 dims list(std::array<std::int64_t, 2> pair) {
@@ -53,26 +52,55 @@ convolution describe(const typed_graph& net, int index) {
           std::to_string(x[1]) + ">" + std::to_string(y[1]) + " k"
             + std::to_string(kernel[0]) + " s" + std::to_string(stride[0])
             + (groups > 1 ? " g" + std::to_string(groups) : "") + " "
-            + std::to_string(x[2]) + "x" + std::to_string(x[3])};
+            + std::to_string(x[2]) + "x" + std::to_string(x[3])
+            + (maker == "input" ? " first" : "")};
 }
 
-double median_s(int repeats, const std::function<void()>& work) {
-  work();
-  std::vector<double> seconds;
-  for (int i = 0; i < repeats; ++i) {
-    const auto begin = now_us();
-    work();
-    seconds.push_back(seconds_since(begin));
-  }
-  std::ranges::sort(seconds);
-  return seconds[seconds.size() / 2];
-}
+} // namespace
 
 /// The three primitives of one convolution, on memory of their own.
-class probe {
+class convolution_limit::probe {
 public:
-  probe(const convolution& c, dnnl::memory::data_type type) {
-    using memory = dnnl::memory;
+  static result<probe> make(const convolution& c, dtype precision, pool& from) {
+    if (precision == dtype::bf16)
+      try {
+        return of_type(c, memory::data_type::bf16, from);
+      } catch (const dnnl::error&) { // not on this processor
+      }
+    return of_type(c, memory::data_type::f32, from);
+  }
+
+  void add_another() { ++count_; }
+
+  /// Of all calls that a step makes, from one of each primitive.
+  double run_s() {
+    double sum = 0;
+    for (const auto& each : calls_) {
+      execute(each);
+      const auto begin = now_us();
+      execute(each);
+      sum += seconds_since(begin);
+    }
+    return count_ * sum;
+  }
+
+private:
+  using memory = dnnl::memory;
+
+  struct call {
+    dnnl::primitive run;
+    std::unordered_map<int, memory> arguments;
+  };
+
+  static result<probe> of_type(const convolution& c, memory::data_type type,
+                               pool& from) {
+    probe made;
+    PD_CHECK(made.add_calls(c, type, from));
+    return made;
+  }
+
+  result<void> add_calls(const convolution& c, memory::data_type type,
+                         pool& from) {
     const auto any = [type](const dims& extents) {
       return memory::desc{extents, type, memory::format_tag::any};
     };
@@ -82,103 +110,98 @@ public:
        any(c.target), c.stride, c.dilation, c.padding_low, c.padding_high},
       engine_};
     const dnnl::convolution_backward_data::primitive_desc input{
-      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(), c.stride,
+      {direct, any(c.source), any(c.weights), any(c.target), c.stride,
        c.dilation, c.padding_low, c.padding_high},
       engine_,
       forward};
     const dnnl::convolution_backward_weights::primitive_desc weight{
-      {direct, forward.src_desc(), any(c.weights), forward.dst_desc(), c.stride,
+      {direct, any(c.source), any(c.weights), any(c.target), c.stride,
        c.dilation, c.padding_low, c.padding_high},
       engine_,
       forward};
-    const auto x = filled(forward.src_desc());
-    const auto y = filled(forward.dst_desc());
-    add(dnnl::convolution_forward{forward},
-        {{DNNL_ARG_SRC, x},
-         {DNNL_ARG_WEIGHTS, filled(forward.weights_desc())},
-         {DNNL_ARG_DST, y}});
-    add(dnnl::convolution_backward_data{input},
-        {{DNNL_ARG_DIFF_SRC, x},
-         {DNNL_ARG_WEIGHTS, filled(input.weights_desc())},
-         {DNNL_ARG_DIFF_DST, y}});
-    add(dnnl::convolution_backward_weights{weight},
-        {{DNNL_ARG_SRC, x},
-         {DNNL_ARG_DIFF_WEIGHTS, filled(weight.diff_weights_desc())},
-         {DNNL_ARG_DIFF_DST, y}});
+    PD_CHECK(add(dnnl::convolution_forward{forward},
+                 {{DNNL_ARG_SRC, forward.src_desc()},
+                  {DNNL_ARG_WEIGHTS, forward.weights_desc()},
+                  {DNNL_ARG_DST, forward.dst_desc()}},
+                 from));
+    PD_CHECK(add(dnnl::convolution_backward_weights{weight},
+                 {{DNNL_ARG_SRC, weight.src_desc()},
+                  {DNNL_ARG_DIFF_WEIGHTS, weight.diff_weights_desc()},
+                  {DNNL_ARG_DIFF_DST, weight.diff_dst_desc()}},
+                 from));
+    if (!c.needs_input_grad)
+      return {};
+    return add(dnnl::convolution_backward_data{input},
+               {{DNNL_ARG_DIFF_SRC, input.diff_src_desc()},
+                {DNNL_ARG_WEIGHTS, input.weights_desc()},
+                {DNNL_ARG_DIFF_DST, input.diff_dst_desc()}},
+               from);
   }
 
-  [[nodiscard]] double seconds(std::size_t which, int repeats) {
-    return median_s(repeats, [&] {
-      primitives_[which].execute(stream_, arguments_[which]);
-      stream_.wait();
-    });
+  result<void> add(dnnl::primitive run,
+                   const std::map<int, memory::desc>& operands, pool& from) {
+    call made{std::move(run), {}};
+    for (const auto& [argument, type] : operands) {
+      PD_TRY(auto each, filled(type, from));
+      made.arguments.emplace(argument, std::move(each));
+    }
+    calls_.push_back(std::move(made));
+    return {};
   }
 
-private:
-  using argument_map = std::unordered_map<int, dnnl::memory>;
-
-  void add(dnnl::primitive made, argument_map arguments) {
-    primitives_.push_back(std::move(made));
-    arguments_.push_back(std::move(arguments));
-  }
-
-  dnnl::memory filled(const dnnl::memory::desc& type) {
-    dnnl::memory made{type, engine_};
-    auto* bytes = static_cast<unsigned char*>(made.get_data_handle());
-    std::fill_n(bytes, type.get_size(), static_cast<unsigned char>(0x3c));
+  /// Of ordinary numbers: neither zero nor denormal.
+  result<memory> filled(const memory::desc& type, pool& from) {
+    const auto bytes = type.get_size();
+    PD_TRY(auto room, from.allocate(static_cast<std::int64_t>(bytes)));
+    std::memset(room.data(), 0x3c, bytes);
+    memory made{type, engine_, room.data()};
+    held_.push_back(std::move(room));
     return made;
+  }
+
+  void execute(const call& which) {
+    which.run.execute(stream_, which.arguments);
+    stream_.wait();
   }
 
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
-  std::vector<dnnl::primitive> primitives_;
-  std::vector<argument_map> arguments_;
+  std::vector<call> calls_;
+  std::vector<buffer> held_;
+  int count_ = 1;
 };
 
-probe make_probe(const convolution& c, dtype precision) {
-  if (precision == dtype::bf16)
-    try {
-      return probe{c, dnnl::memory::data_type::bf16};
-    } catch (const dnnl::error&) { // not on this processor
-    }
-  return probe{c, dnnl::memory::data_type::f32};
-}
+convolution_limit::convolution_limit(int threads)
+  : on_{std::make_unique<cpu_device>(device_options{.threads = threads})} {}
 
-convolution_time measure(const convolution& c, dtype precision, int repeats) {
-  auto one = make_probe(c, precision);
-  return {c.what, 1, one.seconds(0, repeats),
-          c.needs_input_grad ? one.seconds(1, repeats) : 0,
-          one.seconds(2, repeats)};
-}
+convolution_limit::convolution_limit(convolution_limit&&) noexcept = default;
 
-} // namespace
+convolution_limit::~convolution_limit() = default;
 
-std::vector<convolution_time> measure_convolutions(const typed_graph& net,
-                                                   dtype precision, int threads,
-                                                   int repeats) {
+result<convolution_limit>
+convolution_limit::make(const typed_graph& net, dtype precision, int threads) {
   omp_set_num_threads(threads);
+  convolution_limit made{threads};
   std::map<std::string, std::size_t> known;
-  std::vector<convolution_time> all;
   for (std::size_t i = 0; i < net.net.nodes.size(); ++i) {
     if (net.net.nodes[i].op != "conv2d")
       continue;
     const auto each = describe(net, static_cast<int>(i));
-    const auto key = each.what + (each.needs_input_grad ? "" : " first");
-    if (const auto found = known.find(key); found != known.end()) {
-      ++all[found->second].count;
+    const auto [at, is_new] = known.try_emplace(each.what, made.probes_.size());
+    if (!is_new) {
+      made.probes_[at->second].add_another();
       continue;
     }
-    known[key] = all.size();
-    all.push_back(measure(each, precision, repeats));
+    PD_TRY(auto one, probe::make(each, precision, made.on_->memory()));
+    made.probes_.push_back(std::move(one));
   }
-  return all;
+  return made;
 }
 
-double total_s(const std::vector<convolution_time>& all) {
+double convolution_limit::run_s() {
   double sum = 0;
-  for (const auto& each : all)
-    sum += each.count
-           * (each.forward_s + each.backward_input_s + each.backward_weight_s);
+  for (auto& each : probes_)
+    sum += each.run_s();
   return sum;
 }
 

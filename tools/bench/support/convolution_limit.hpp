@@ -4,31 +4,42 @@
 
 #pragma once
 
-#include "engine/base/dtype.hpp"
+#include "engine/device/cpu_device.hpp"
 #include "engine/graph/infer.hpp"
 
-#include <string>
+#include <memory>
 #include <vector>
 
 namespace pd {
 
-/// One shape of convolution, and how often the network has it. Seconds are of
-/// one call, the median of several.
-struct convolution_time {
-  std::string what; ///< "64>256 k1 s1 56x56"
-  int count = 0;
-  double forward_s = 0;
-  double backward_input_s = 0; ///< 0 for the first: nobody wants it
-  double backward_weight_s = 0;
+/// The convolutions of one network's step, ready to be timed again and again:
+/// in turns with the steps, since a shared machine's speed changes by the
+/// second. Each shape has operands of its own, in the kind of memory that the
+/// engine's have.
+///
+/// Thread: one, with its OpenMP team.
+class convolution_limit {
+public:
+  /// In bf16, where oneDNN has no such convolution, the f32 one counts.
+  /// Errors: out_of_memory.
+  [[nodiscard]] static result<convolution_limit>
+  make(const typed_graph& net, dtype precision, int threads);
+
+  convolution_limit(convolution_limit&&) noexcept;
+  ~convolution_limit();
+
+  /// Seconds of all convolutions of one step. Calls each shape's three
+  /// primitives twice, times the second call, and counts it as often as the
+  /// network has the shape.
+  [[nodiscard]] double run_s();
+
+private:
+  class probe;
+
+  explicit convolution_limit(int threads);
+
+  std::unique_ptr<cpu_device> on_;
+  std::vector<probe> probes_;
 };
-
-/// Measures with `threads` threads; `repeats` calls of each after a warm-up.
-/// In bf16, where oneDNN has no such convolution, the f32 one counts.
-[[nodiscard]] std::vector<convolution_time>
-measure_convolutions(const typed_graph& net, dtype precision, int threads,
-                     int repeats);
-
-/// Seconds of all of them: one step.
-[[nodiscard]] double total_s(const std::vector<convolution_time>& all);
 
 } // namespace pd

@@ -67,7 +67,7 @@ struct stage_spec {
 };
 
 struct run_spec {
-  std::string device = "auto"; ///< cpu | auto
+  std::string device = "auto";     ///< cpu | auto
   std::string workers = "threads"; ///< threads | processes
   std::string transport = "auto";  ///< local | gloo | auto
   std::int64_t threads_per_worker = 0;

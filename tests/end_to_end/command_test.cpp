@@ -1,129 +1,22 @@
 /// pd-engine as a person runs it: what it prints, writes, and exits with.
 
 #include "engine/checkpoint/safetensors.hpp"
+#include "tests/end_to_end/running_program.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 
 using namespace pd;
+using namespace pd::test;
 
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::string program = PD_BINARY_DIR "/bin/pd-engine";
-
-/// A folder that goes with the test.
-class scratch_folder {
-public:
-  scratch_folder() {
-    std::string name = fs::temp_directory_path() / "pd-command-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~scratch_folder() { fs::remove_all(path_); }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-
-  [[nodiscard]] std::string operator/(const std::string& name) const {
-    return path_ / name;
-  }
-  [[nodiscard]] std::string write(const std::string& name,
-                                  const std::string& text) const {
-    std::ofstream{path_ / name} << text;
-    return path_ / name;
-  }
-
-private:
-  fs::path path_;
-};
-
-std::string read(const std::string& path) {
-  std::ifstream from{path};
-  std::ostringstream text;
-  text << from.rdbuf();
-  return text.str();
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream from{text};
-  for (std::string line; std::getline(from, line);)
-    lines.push_back(line);
-  return lines;
-}
-
-struct ended {
-  int status = -1; ///< exit status; 128 + the signal that ended it
-  std::string out;
-  std::string err;
-};
-
-/// A pd-engine that runs beside the test.
-class running {
-public:
-  running(const scratch_folder& in, std::vector<std::string> arguments)
-    : out_{in / "stdout"}, err_{in / "stderr"} {
-    arguments.insert(arguments.begin(), program);
-    id_ = fork();
-    REQUIRE(id_ >= 0);
-    if (id_ == 0)
-      become(arguments);
-  }
-
-  [[nodiscard]] std::string out() const { return read(out_); }
-  void signal(int which) const { kill(id_, which); }
-
-  ended wait() const {
-    int status = 0;
-    waitpid(id_, &status, 0);
-    const int code =
-      WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return {code, read(out_), read(err_)};
-  }
-
-  /// Waits until `text` is printed; false after a minute.
-  [[nodiscard]] bool prints(const std::string& text) const {
-    using namespace std::chrono;
-    const auto deadline = steady_clock::now() + minutes{1};
-    while (steady_clock::now() < deadline) {
-      if (out().find(text) != std::string::npos)
-        return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
-
-private:
-  [[noreturn]] void become(const std::vector<std::string>& arguments) const {
-    const int mode = O_WRONLY | O_CREAT | O_TRUNC;
-    dup2(open(out_.c_str(), mode, 0600), STDOUT_FILENO);
-    dup2(open(err_.c_str(), mode, 0600), STDERR_FILENO);
-    std::vector<char*> argv;
-    for (const auto& each : arguments)
-      argv.push_back(const_cast<char*>(each.c_str()));
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-
-  std::string out_;
-  std::string err_;
-  pid_t id_ = -1;
-};
-
-ended run(const scratch_folder& in, std::vector<std::string> arguments) {
-  return running{in, std::move(arguments)}.wait();
-}
 
 /// A job that ends in a second or two.
 std::string small_job(const std::string& more = "") {

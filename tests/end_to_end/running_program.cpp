@@ -1,0 +1,145 @@
+#include "tests/end_to_end/running_program.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace pd::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string program = PD_BINARY_DIR "/bin/pd-engine";
+
+/// What /proc says of a process: its state and its parent.
+struct process_facts {
+  char state = 'X';
+  pid_t parent = -1;
+};
+
+process_facts facts_of(pid_t process) {
+  const auto text = read("/proc/" + std::to_string(process) + "/stat");
+  const auto name_end = text.rfind(')');
+  process_facts made;
+  if (name_end == std::string::npos)
+    return made;
+  std::istringstream rest{text.substr(name_end + 1)};
+  rest >> made.state >> made.parent;
+  return made;
+}
+
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+} // namespace
+
+scratch_folder::scratch_folder()
+  : path_{fs::temp_directory_path() / "pd-command-XXXXXX"} {
+  if (mkdtemp(path_.data()) == nullptr)
+    throw std::runtime_error{"no folder " + path_};
+}
+
+scratch_folder::~scratch_folder() {
+  fs::remove_all(path_);
+}
+
+std::string scratch_folder::write(const std::string& name,
+                                  const std::string& text) const {
+  std::ofstream{*this / name} << text;
+  return *this / name;
+}
+
+std::string read(const std::string& path) {
+  const std::ifstream from{path};
+  std::ostringstream text;
+  text << from.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream from{text};
+  for (std::string line; std::getline(from, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+running::running(const scratch_folder& in, std::vector<std::string> arguments)
+  : out_{in / "stdout"}, err_{in / "stderr"} {
+  arguments.insert(arguments.begin(), program);
+  id_ = fork();
+  if (id_ < 0)
+    throw std::runtime_error{"no process"};
+  if (id_ == 0)
+    become(arguments);
+}
+
+void running::signal(int which) const {
+  kill(id_, which);
+}
+
+ended running::wait() const {
+  int status = 0;
+  waitpid(id_, &status, 0);
+  const int code =
+    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return {code, read(out_), read(err_)};
+}
+
+bool running::prints(const std::string& text) const {
+  using namespace std::chrono;
+  const auto deadline = steady_clock::now() + minutes{1};
+  while (steady_clock::now() < deadline) {
+    if (out().find(text) != std::string::npos)
+      return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+std::vector<pid_t> running::children() const {
+  std::vector<pid_t> found;
+  for (const auto& each : fs::directory_iterator{"/proc"}) {
+    const auto name = each.path().filename().string();
+    if (!is_number(name))
+      continue;
+    const auto process = static_cast<pid_t>(std::stol(name));
+    if (facts_of(process).parent == id_ && is_alive(process))
+      found.push_back(process);
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+void running::become(const std::vector<std::string>& arguments) const {
+  const int mode = O_WRONLY | O_CREAT | O_TRUNC;
+  dup2(open(out_.c_str(), mode, 0600), STDOUT_FILENO);
+  dup2(open(err_.c_str(), mode, 0600), STDERR_FILENO);
+  std::vector<char*> argv;
+  for (const auto& each : arguments)
+    argv.push_back(const_cast<char*>(each.c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  _exit(127);
+}
+
+ended run(const scratch_folder& in, std::vector<std::string> arguments) {
+  return running{in, std::move(arguments)}.wait();
+}
+
+bool is_alive(pid_t process) {
+  const auto state = facts_of(process).state;
+  return state != 'X' && state != 'Z';
+}
+
+} // namespace pd::test

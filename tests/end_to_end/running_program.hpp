@@ -1,0 +1,70 @@
+/// pd-engine as a program that a test starts, reads and ends.
+
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace pd::test {
+
+/// A folder that goes with the test.
+class scratch_folder {
+public:
+  scratch_folder();
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+  ~scratch_folder();
+
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return path_ + "/" + name;
+  }
+  /// The path of a file of this text.
+  [[nodiscard]] std::string write(const std::string& name,
+                                  const std::string& text) const;
+
+private:
+  std::string path_;
+};
+
+/// The content of a file; empty if there is none.
+[[nodiscard]] std::string read(const std::string& path);
+[[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
+
+struct ended {
+  int status = -1; ///< exit status; 128 + the signal that ended it
+  std::string out;
+  std::string err;
+};
+
+/// A pd-engine that runs beside the test.
+class running {
+public:
+  running(const scratch_folder& in, std::vector<std::string> arguments);
+
+  [[nodiscard]] std::string out() const { return read(out_); }
+  [[nodiscard]] pid_t id() const { return id_; }
+  void signal(int which) const;
+  [[nodiscard]] ended wait() const;
+
+  /// Waits until `text` is printed; false after a minute.
+  [[nodiscard]] bool prints(const std::string& text) const;
+
+  /// Its child processes that are alive, in the order of their start.
+  [[nodiscard]] std::vector<pid_t> children() const;
+
+private:
+  [[noreturn]] void become(const std::vector<std::string>& arguments) const;
+
+  std::string out_;
+  std::string err_;
+  pid_t id_ = -1;
+};
+
+[[nodiscard]] ended run(const scratch_folder& in,
+                        std::vector<std::string> arguments);
+
+/// False for one that is gone, or waits for its parent to look.
+[[nodiscard]] bool is_alive(pid_t process);
+
+} // namespace pd::test

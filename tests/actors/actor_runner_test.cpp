@@ -3,16 +3,14 @@
 
 #include "actors/actor_runner.hpp"
 
-#include "actors/supervise.hpp"
-#include "engine/base/random.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
+#include "tests/actors/random_delays.hpp"
 #include "tests/support/op_harness.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <chrono>
-#include <thread>
+#include <filesystem>
 
 using namespace pd;
 
@@ -42,8 +40,9 @@ const std::string uneven = "[[stage]]\nuntil = 'pool1'\n"
                            "[[stage]]\nuntil = 'fc1'\nreplicas = 3\n"
                            "[[stage]]\n";
 
-job read(const std::string& text) {
-  const auto made = parse_job(base + text, "x.toml");
+job read(const std::string& text, const std::string& workers = "threads") {
+  const std::vector<std::string> overrides{"run.workers=" + workers};
+  const auto made = parse_job(base + text, "x.toml", overrides);
   if (!made)
     FAIL(made.failure().message);
   return *made;
@@ -60,8 +59,19 @@ struct outcome {
   bool operator==(const outcome&) const = default;
 };
 
-outcome run(const std::string& text, const runner_maker& make) {
-  auto with = open_session(read(text), all_ops(), make);
+const std::string worker_program = PD_BINARY_DIR "/bin/pd-engine";
+
+/// This program, as a worker whose actors are late (late_worker_test.cpp).
+std::vector<std::string> late_worker(std::uint64_t seed) {
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").string();
+  return {"/bin/sh", "-c",
+          "PD_TEST_DELAYS=" + std::to_string(seed) + " exec '" + here
+            + "' '[.late_worker]' -o /dev/null"};
+}
+
+outcome run(const std::string& text, const runner_maker& make,
+            const std::string& workers = "threads") {
+  auto with = open_session(read(text, workers), all_ops(), make);
   if (!with)
     FAIL(with.failure().message);
   outcome made;
@@ -85,26 +95,6 @@ outcome run(const std::string& text, const runner_maker& make) {
     made.weights[each.name] = each.values;
   return made;
 }
-
-/// Lets actors be late while it lives.
-class random_delays {
-public:
-  explicit random_delays(std::uint64_t seed) {
-    key = make_random_key(seed, "delays");
-    before_each_message = [] {
-      const auto word = philox(key, count.fetch_add(1))[0];
-      if (word % 8 == 0)
-        std::this_thread::sleep_for(std::chrono::microseconds{word / 8 % 300});
-    };
-  }
-  random_delays(const random_delays&) = delete;
-  random_delays& operator=(const random_delays&) = delete;
-  ~random_delays() { before_each_message = nullptr; }
-
-private:
-  static inline random_key key;
-  static inline std::atomic<std::uint64_t> count{0};
-};
 
 const std::vector<std::string>& all_jobs() {
   static const std::vector<std::string> jobs{
@@ -148,6 +138,32 @@ TEST_CASE("actors give the oracle's bits however late they are",
       INFO(each << "\nseed " << seed);
       const random_delays late{seed++};
       CHECK(run(each, actor_runner::make) == wanted);
+    }
+  }
+}
+
+TEST_CASE("processes give the oracle's bits under every schedule",
+          "[actors][processes]") {
+  for (const auto& each : all_jobs()) {
+    INFO(each);
+    CHECK(
+      run(each, actor_runner::with({{worker_program, "worker"}}), "processes")
+      == run(each, {}));
+  }
+}
+
+TEST_CASE("processes give the oracle's bits however late their actors and "
+          "links are",
+          "[actors][processes][slow]") {
+  std::uint64_t seed = 0;
+  for (const auto& each : all_jobs()) {
+    const auto wanted = run(each, {});
+    for (int i = 0; i < 4; ++i) { // 52 runs
+      INFO(each << "\nseed " << seed);
+      const random_delays late{seed};
+      CHECK(run(each, actor_runner::with({late_worker(seed)}), "processes")
+            == wanted);
+      ++seed;
     }
   }
 }

@@ -14,7 +14,8 @@ using namespace pd;
 
 TEST_CASE("a late worker of a test", "[.late_worker]") {
   const auto* seed = std::getenv("PD_TEST_DELAYS");
-  REQUIRE(seed != nullptr);
+  if (seed == nullptr)
+    return; // by hand
   const random_delays late{std::stoull(seed)};
   const auto done = run_worker_process({{}, true}, all_ops());
   FAIL(done.failure().message); // else it does not return

@@ -188,11 +188,13 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
       if (stop && !std::exchange(has_told_stop, true))
         self.send(is_->coordinating, stop_pass{});
     },
-    [&](const loss_reported& x) {
-      keep(calls.on_loss(
-        {x.microbatch, x.samples, x.loss, x.correct, x.correct_top5}));
+    [&](const progress_reported& x) {
+      for (const auto& each : x.losses)
+        keep(calls.on_loss({each.microbatch, each.samples, each.loss,
+                            each.correct, each.correct_top5}));
+      for (const auto& each : x.versions)
+        keep(calls.on_update(each.version, each.lr));
     },
-    [&](const version_made& x) { keep(calls.on_update(x.version, x.lr)); },
     [&](const pass_done& x) {
       is_over = true;
       if (!what.is_training)

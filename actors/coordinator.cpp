@@ -47,13 +47,11 @@ coordinator_actor::behavior_type coordinator::make_behavior() {
           [this](const status_reported& x) { log_status(x); },
           [this](const statistics_aligned& x) { aligned(x); },
           [this](const weights_named& x) { self_->send(is_.client, x); },
-          [this](const loss_reported& x) { forward(x); },
-          [this](const version_made& x) { forward(x); },
+          [this](const progress_reported& x) { forward(x); },
           [this](const pass_done& x) { worker_done(x); }};
 }
 
-template <class Message>
-void coordinator::forward(const Message& what) {
+void coordinator::forward(const progress_reported& what) {
   if (what.generation == generation_)
     self_->send(is_.client, what);
 }

@@ -53,8 +53,7 @@ private:
   void held(std::int64_t begun);
   void worker_done(const pass_done& done);
   void collect();
-  template <class Message>
-  void forward(const Message& what);
+  void forward(const progress_reported& what);
   template <class Message>
   void tell_workers(const Message& what);
   void log_status(const status_reported& from) const;

@@ -27,10 +27,10 @@ data_loader_actor::behavior_type data_loader::make_behavior() {
             if (order.generation == generation_)
               end_ = std::min(end_, order.end);
           },
-          [this](const batch_used& used) {
+          [this](const batches_used& used) {
             if (used.generation != generation_)
               return;
-            --held_;
+            held_ -= used.count;
             read_ahead();
           }};
 }

@@ -21,7 +21,7 @@ using stage_actor =
 
 using data_loader_actor =
   caf::typed_actor<caf::reacts_to<begin_pass>, caf::reacts_to<end_pass_at>,
-                   caf::reacts_to<batch_used>>;
+                   caf::reacts_to<batches_used>>;
 
 using gradient_sync_actor = caf::typed_actor<caf::reacts_to<bucket_ready>,
                                              caf::reacts_to<align_statistics>>;
@@ -39,23 +39,21 @@ using worker_actor = caf::typed_actor<
   caf::reacts_to<report_status>, caf::reacts_to<open_log>>;
 
 /// Likewise.
-using coordinator_actor =
-  caf::typed_actor<caf::reacts_to<deploy_job>, caf::reacts_to<run_pass>,
-                   caf::reacts_to<stop_pass>, caf::reacts_to<collect_weights>,
-                   caf::reacts_to<report_status>, caf::reacts_to<worker_ready>,
-                   caf::reacts_to<groups_joined>, caf::reacts_to<worker_failed>,
-                   caf::reacts_to<process_ended>, caf::reacts_to<run_failed>,
-                   caf::reacts_to<status_reported>,
-                   caf::reacts_to<statistics_aligned>,
-                   caf::reacts_to<weights_named>, caf::reacts_to<loss_reported>,
-                   caf::reacts_to<version_made>, caf::reacts_to<pass_done>>;
+using coordinator_actor = caf::typed_actor<
+  caf::reacts_to<deploy_job>, caf::reacts_to<run_pass>,
+  caf::reacts_to<stop_pass>, caf::reacts_to<collect_weights>,
+  caf::reacts_to<report_status>, caf::reacts_to<worker_ready>,
+  caf::reacts_to<groups_joined>, caf::reacts_to<worker_failed>,
+  caf::reacts_to<process_ended>, caf::reacts_to<run_failed>,
+  caf::reacts_to<status_reported>, caf::reacts_to<statistics_aligned>,
+  caf::reacts_to<weights_named>, caf::reacts_to<progress_reported>,
+  caf::reacts_to<pass_done>>;
 
 /// Who asked for the run: no actor of ours, but a mailbox that takes these.
 using client_actor =
   caf::typed_actor<caf::reacts_to<workers_ready>, caf::reacts_to<job_deployed>,
-                   caf::reacts_to<loss_reported>, caf::reacts_to<version_made>,
-                   caf::reacts_to<pass_done>, caf::reacts_to<weights_named>,
-                   caf::reacts_to<run_failed>>;
+                   caf::reacts_to<progress_reported>, caf::reacts_to<pass_done>,
+                   caf::reacts_to<weights_named>, caf::reacts_to<run_failed>>;
 
 using rendezvous_actor =
   caf::typed_actor<caf::reacts_to<set_key>,

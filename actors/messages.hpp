@@ -3,7 +3,7 @@
 ///     client        -> coordinator    deploy_job, run_pass, stop_pass,
 ///                                     collect_weights, report_status
 ///     coordinator   -> client         workers_ready, job_deployed,
-///                                     loss_reported, version_made, pass_done,
+///                                     progress_reported, pass_done,
 ///                                     weights_named, run_failed
 ///     coordinator   -> worker         deploy_worker, join_groups, begin_pass,
 ///                                     hold_pass; the reply is pass_held
@@ -22,11 +22,11 @@
 ///                                     processes: bytes go by engine/comm
 ///     link_in       -> itself         receive_next, slot_filled
 ///     data_loader   -> stage          batch
-///     stage         -> data_loader    batch_used
+///     stage         -> data_loader    batches_used
 ///     stage         -> gradient_sync  bucket_ready
 ///     gradient_sync -> stage          round_reduced
 ///     gradient_sync -> worker         statistics_aligned
-///     stage         -> coordinator    loss_reported, version_made, pass_done
+///     stage         -> coordinator    progress_reported, pass_done
 ///
 ///     anyone        -> rendezvous     set_key, close_store
 ///                                     get_key; the reply is key_value
@@ -187,8 +187,8 @@ struct weights_named {
   std::vector<std::uint8_t> are_counters;
 };
 
-struct loss_reported {
-  std::int64_t generation = 0;
+/// Of one microbatch.
+struct loss_report {
   std::int64_t microbatch = 0;
   std::int64_t samples = 0;
   double loss = 0; ///< mean
@@ -196,11 +196,17 @@ struct loss_reported {
   double correct_top5 = 0;
 };
 
-/// Replica 0 of the last stage made a version, with this learning rate.
-struct version_made {
-  std::int64_t generation = 0;
+/// Of a version that replica 0 of the last stage made, with this rate.
+struct version_report {
   std::int64_t version = 0;
   double lr = 0;
+};
+
+/// What a worker of the last stage has come to since it last said so.
+struct progress_reported {
+  std::int64_t generation = 0;
+  std::vector<loss_report> losses;
+  std::vector<version_report> versions;
 };
 
 /// A worker's row is over; told to the client, all are.
@@ -217,10 +223,10 @@ struct run_failed {
   std::string what; ///< who and why, one line
 };
 
-/// A stage will not read the batch any more.
-struct batch_used {
+/// A stage will not read so many batches any more, the oldest that it has.
+struct batches_used {
   std::int64_t generation = 0;
-  std::int64_t microbatch = 0;
+  std::int64_t count = 0;
 };
 
 /// All replicas' parts are summed up in the stage's gradients.
@@ -289,12 +295,13 @@ PD_INSPECT(pass_held, x.begun)
 PD_INSPECT(status_reported, x.worker, x.lines)
 PD_INSPECT(statistics_aligned, x.generation, x.worker)
 PD_INSPECT(weights_named, x.worker, x.names, x.extents, x.are_counters)
-PD_INSPECT(loss_reported, x.generation, x.microbatch, x.samples, x.loss,
-           x.correct, x.correct_top5)
-PD_INSPECT(version_made, x.generation, x.version, x.lr)
+PD_INSPECT(loss_report, x.microbatch, x.samples, x.loss, x.correct,
+           x.correct_top5)
+PD_INSPECT(version_report, x.version, x.lr)
+PD_INSPECT(progress_reported, x.generation, x.losses, x.versions)
 PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us)
 PD_INSPECT(run_failed, x.code, x.what)
-PD_INSPECT(batch_used, x.generation, x.microbatch)
+PD_INSPECT(batches_used, x.generation, x.count)
 PD_INSPECT(round_reduced, x.generation, x.chunk, x.round)
 PD_INSPECT(receive_next)
 PD_INSPECT(slot_filled)
@@ -372,11 +379,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
   CAF_ADD_TYPE_ID(pd_engine, (pd::status_reported))
   CAF_ADD_TYPE_ID(pd_engine, (pd::statistics_aligned))
   CAF_ADD_TYPE_ID(pd_engine, (pd::weights_named))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::loss_reported))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::version_made))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::loss_report))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::version_report))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::progress_reported))
   CAF_ADD_TYPE_ID(pd_engine, (pd::pass_done))
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_failed))
-  CAF_ADD_TYPE_ID(pd_engine, (pd::batch_used))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::batches_used))
   CAF_ADD_TYPE_ID(pd_engine, (pd::round_reduced))
   CAF_ADD_TYPE_ID(pd_engine, (pd::receive_next))
   CAF_ADD_TYPE_ID(pd_engine, (pd::slot_filled))

@@ -10,6 +10,11 @@ namespace pd {
 
 namespace {
 
+/// Progress is told no more often.
+constexpr std::int64_t report_interval_us = 10'000;
+
+constexpr std::int64_t batches_said_at_once = 2;
+
 /// As the trace names an action.
 const char* name_of(act kind) {
   switch (kind) {
@@ -92,6 +97,7 @@ void stage::begin(const begin_pass& order) {
   generation_ = order.generation;
   is_held_ = false;
   has_told_end_ = false;
+  batches_unsaid_ = 0;
   runner_.start(order.what.is_training ? is_.all->training
                                        : is_.all->evaluation,
                 order.what.first_microbatch);
@@ -109,16 +115,31 @@ bool stage::may_step() const {
 
 void stage::advance() {
   end_stall();
-  while (may_step() && step()) {}
+  while (may_step() && step())
+    report(report_interval_us);
   show_wait();
   stalled_since_us_ = runner_.lacks_only_batch() ? now_us() : 0;
   if (!runner_.is_over() || has_told_end_)
     return;
   has_told_end_ = true;
+  report(0);
   self_->send(is_.peers->coordinator,
               pass_done{generation_, is_.worker,
                         std::exchange(stall_us_, std::int64_t{0}),
                         std::exchange(busy_us_, std::int64_t{0})});
+}
+
+/// Tells what has come about, if the last time is so long ago: a message for
+/// each would cost more than a small action does.
+void stage::report(std::int64_t interval_us) {
+  if (unsaid_.losses.empty() && unsaid_.versions.empty())
+    return;
+  const auto now = now_us();
+  if (now - reported_us_ < interval_us)
+    return;
+  reported_us_ = now;
+  unsaid_.generation = generation_;
+  self_->send(is_.peers->coordinator, std::exchange(unsaid_, {}));
 }
 
 /// Runs the next action if it is ready, seen from outside while it does.
@@ -177,19 +198,21 @@ void stage::bucket_done(int chunk, std::int64_t round, int bucket,
 }
 
 void stage::loss(const loss_figures& of) {
-  self_->send(is_.peers->coordinator,
-              loss_reported{generation_, of.microbatch, of.samples, of.loss,
-                            of.correct, of.correct_top5});
+  unsaid_.losses.push_back(
+    {of.microbatch, of.samples, of.loss, of.correct, of.correct_top5});
 }
 
 void stage::updated(int chunk, std::int64_t version, double lr) {
   const int last = where_.worker_at(where_.stages() - 1, 0);
   if (is_.worker == last && chunk + 1 == is_.all->how.shape.chunks)
-    self_->send(is_.peers->coordinator, version_made{generation_, version, lr});
+    unsaid_.versions.push_back({version, lr});
 }
 
-void stage::batch_released(std::int64_t microbatch) {
-  self_->send(is_.peers->loader, batch_used{generation_, microbatch});
+/// The loader reads two more than can be in use, so one may be kept back.
+void stage::batch_released(std::int64_t) {
+  if (++batches_unsaid_ == batches_said_at_once)
+    self_->send(is_.peers->loader,
+                batches_used{generation_, std::exchange(batches_unsaid_, 0)});
 }
 
 } // namespace pd

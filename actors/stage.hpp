@@ -57,6 +57,7 @@ private:
   void advance();
   [[nodiscard]] bool may_step() const;
   bool step();
+  void report(std::int64_t interval_us);
   void show_wait();
   [[nodiscard]] bool is_current(std::int64_t generation) const {
     return generation == generation_;
@@ -82,6 +83,9 @@ private:
   std::int64_t generation_ = 0;
   bool is_held_ = false;
   bool has_told_end_ = true;
+  progress_reported unsaid_;
+  std::int64_t reported_us_ = 0;
+  std::int64_t batches_unsaid_ = 0;
   std::int64_t stall_us_ = 0;
   std::int64_t busy_us_ = 0;
   std::int64_t stalled_since_us_ = 0;        ///< 0: not now

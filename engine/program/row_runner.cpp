@@ -85,7 +85,8 @@ void row_runner::start(std::shared_ptr<const timetable> all,
   all_ = std::move(all);
   next_ = 0;
   progress_ = std::make_unique<worker_progress>(*all_, links_, worker_);
-  const placement where{all_->shape};
+  where_.emplace(all_->shape);
+  const auto& where = *where_;
   const int stage = where.stage_of(worker_);
   const auto round = all_->rounds[at(stage)];
   for (auto& each : chunks_) {
@@ -101,7 +102,7 @@ void row_runner::start(std::shared_ptr<const timetable> all,
 bool row_runner::is_left_out(const action& what) const {
   if (what.kind != act::update)
     return what.index >= end_;
-  const int stage = placement{all_->shape}.stage_of(worker_);
+  const int stage = where_->stage_of(worker_);
   return what.index * all_->rounds[at(stage)] > end_;
 }
 
@@ -135,7 +136,7 @@ void row_runner::batch_arrived(loaded_batch batch) {
 
 void row_runner::activation_arrived(int from, int to, std::int64_t microbatch,
                                     std::vector<tensor> values) {
-  const int chunk = placement{all_->shape}.chunk_of_virtual(to);
+  const int chunk = where_->chunk_of_virtual(to);
   chunks_[at(chunk)]->activations.insert_or_assign({microbatch, from},
                                                    std::move(values));
   progress_->activation_arrived(chunk, microbatch, from);
@@ -143,7 +144,7 @@ void row_runner::activation_arrived(int from, int to, std::int64_t microbatch,
 
 void row_runner::gradient_arrived(int from, int to, std::int64_t microbatch,
                                   std::vector<tensor> values) {
-  const int chunk = placement{all_->shape}.chunk_of_virtual(to);
+  const int chunk = where_->chunk_of_virtual(to);
   if (!values.empty())
     chunks_[at(chunk)]->gradients.insert_or_assign({microbatch, from},
                                                    std::move(values));
@@ -151,7 +152,7 @@ void row_runner::gradient_arrived(int from, int to, std::int64_t microbatch,
 }
 
 void row_runner::round_reduced(int chunk, std::int64_t round) {
-  const placement where{all_->shape};
+  const auto& where = *where_;
   const int stage = where.stage_of(worker_);
   const auto size = all_->rounds[at(stage)];
   for (auto k = round * size; k < (round + 1) * size; ++k)
@@ -195,13 +196,13 @@ bool row_runner::lacks_reduction(const action& what) const {
 }
 
 bool row_runner::has_replicas() const {
-  const placement where{all_->shape};
+  const auto& where = *where_;
   return where.replicas(where.stage_of(worker_)) > 1;
 }
 
 /// @pre what is no update
 std::int64_t row_runner::round_of(const action& what) const {
-  const int stage = placement{all_->shape}.stage_of(worker_);
+  const int stage = where_->stage_of(worker_);
   return what.index / all_->rounds[at(stage)];
 }
 
@@ -402,7 +403,7 @@ void row_runner::end_backward(chunk_state& chunk, const action& what) {
 
 void row_runner::run_update(const action& what) {
   auto& chunk = chunk_of(what);
-  const int stage = placement{all_->shape}.stage_of(worker_);
+  const int stage = where_->stage_of(worker_);
   const auto lr = chunk.parts.updates->rate();
   chunk.parts.updates->step(1.0 / static_cast<double>(all_->rounds[at(stage)]));
   to_.updated(chunk.index, what.index, lr);

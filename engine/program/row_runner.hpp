@@ -31,6 +31,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -165,6 +166,7 @@ private:
   outbox& to_;
   std::vector<std::unique_ptr<chunk_state>> chunks_;
   std::shared_ptr<const timetable> all_;
+  std::optional<placement> where_; ///< of all_
   std::unique_ptr<worker_progress> progress_;
   std::map<std::int64_t, loaded_batch> batches_;
   std::map<std::int64_t, std::int64_t> batch_uses_; ///< chunks that are through

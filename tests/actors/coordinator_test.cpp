@@ -72,10 +72,9 @@ public:
     return {
       [this](const workers_ready& x) { notes_->add("ready " + x.device); },
       [this](const job_deployed&) { notes_->add("deployed"); },
-      [this](const loss_reported& x) {
-        notes_->add("loss " + std::to_string(x.microbatch));
+      [this](const progress_reported& x) {
+        notes_->add("loss " + std::to_string(x.losses[0].microbatch));
       },
-      [](const version_made&) {},
       [this](const pass_done& x) {
         notes_->add("done, waited " + std::to_string(x.stall_us));
       },
@@ -165,10 +164,10 @@ TEST_CASE("what is left of an older pass is dropped", "[actors][coordinator]") {
   job_in_steps job;
   job.tell(run_pass{});
   job.tell(run_pass{});
-  job.tell(loss_reported{1, 7});
+  job.tell(progress_reported{1, {{7}}, {}});
   job.tell_of_all([](int w) { return pass_done{1, w, 5}; });
   CHECK(job.client.said.empty());
-  job.tell(loss_reported{2, 8});
+  job.tell(progress_reported{2, {{8}}, {}});
   job.tell_of_all([](int w) { return pass_done{2, w, 5}; });
   CHECK(job.client.take() == words{"loss 8", "done, waited 15"});
 }

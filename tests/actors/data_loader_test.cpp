@@ -79,9 +79,8 @@ private:
     CHECK(held_.back().microbatch == microbatch);
   }
   void let_go() {
-    const auto microbatch = held_.front().microbatch;
     held_.pop_front();
-    self_->send(loader_, batch_used{generation_, microbatch});
+    self_->send(loader_, batches_used{generation_, 1});
   }
 
   std::shared_ptr<const deployment> all_;

@@ -54,7 +54,7 @@ struct actor_runner::parts {
   std::string device;
   result<void> failure;
   std::int64_t stall_us = 0;
-  double busy_share = 0;
+  std::vector<double> busy_shares;
 
   void coordinate();
   result<void> deploy();
@@ -195,13 +195,15 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
       for (const auto& each : x.versions)
         keep(calls.on_update(each.version, each.lr));
     },
-    [&](const pass_done& x) {
+    [&](const pass_over& x) {
       is_over = true;
       if (!what.is_training)
         return;
       is_->stall_us += x.stall_us;
-      is_->busy_share =
-        static_cast<double>(x.busy_us) * 1e-6 / seconds_since(begin_us);
+      const auto seconds = seconds_since(begin_us);
+      is_->busy_shares.clear();
+      for (const auto each : x.busy_us)
+        is_->busy_shares.push_back(1e-6 * static_cast<double>(each) / seconds);
     });
 }
 
@@ -252,8 +254,8 @@ double actor_runner::data_stall_s() const {
   return static_cast<double>(is_->stall_us) * 1e-6;
 }
 
-double actor_runner::busy_share() const {
-  return is_->busy_share;
+std::vector<double> actor_runner::busy_shares() const {
+  return is_->busy_shares;
 }
 
 std::string actor_runner::describe() const {

@@ -41,7 +41,7 @@ public:
                    const std::atomic<bool>& stop) override;
   result<std::vector<named_tensor>> weights() override;
   void log_to(const std::string& directory) override;
-  [[nodiscard]] double busy_share() const override;
+  [[nodiscard]] std::vector<double> busy_shares() const override;
   [[nodiscard]] double data_stall_s() const override;
   [[nodiscard]] std::string describe() const override;
 

@@ -78,7 +78,7 @@ private:
   int workers_left_ = 0; ///< that have not done what all do now
   int holds_left_ = 0;
   std::int64_t begun_ = 0;
-  pass_done sum_;
+  pass_over sum_;
 };
 
 } // namespace pd

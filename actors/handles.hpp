@@ -52,7 +52,7 @@ using coordinator_actor = caf::typed_actor<
 /// Who asked for the run: no actor of ours, but a mailbox that takes these.
 using client_actor =
   caf::typed_actor<caf::reacts_to<workers_ready>, caf::reacts_to<job_deployed>,
-                   caf::reacts_to<progress_reported>, caf::reacts_to<pass_done>,
+                   caf::reacts_to<progress_reported>, caf::reacts_to<pass_over>,
                    caf::reacts_to<weights_named>, caf::reacts_to<run_failed>>;
 
 using rendezvous_actor =

@@ -3,7 +3,7 @@
 ///     client        -> coordinator    deploy_job, run_pass, stop_pass,
 ///                                     collect_weights, report_status
 ///     coordinator   -> client         workers_ready, job_deployed,
-///                                     progress_reported, pass_done,
+///                                     progress_reported, pass_over,
 ///                                     weights_named, run_failed
 ///     coordinator   -> worker         deploy_worker, join_groups, begin_pass,
 ///                                     hold_pass; the reply is pass_held
@@ -209,7 +209,14 @@ struct progress_reported {
   std::vector<version_report> versions;
 };
 
-/// A worker's row is over; told to the client, all are.
+/// All rows are over.
+struct pass_over {
+  std::int64_t generation = 0;
+  std::int64_t stall_us = 0;         ///< of all stages
+  std::vector<std::int64_t> busy_us; ///< by worker
+};
+
+/// A worker's row is over.
 struct pass_done {
   std::int64_t generation = 0;
   int worker = 0;
@@ -299,6 +306,7 @@ PD_INSPECT(loss_report, x.microbatch, x.samples, x.loss, x.correct,
            x.correct_top5)
 PD_INSPECT(version_report, x.version, x.lr)
 PD_INSPECT(progress_reported, x.generation, x.losses, x.versions)
+PD_INSPECT(pass_over, x.generation, x.stall_us, x.busy_us)
 PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us)
 PD_INSPECT(run_failed, x.code, x.what)
 PD_INSPECT(batches_used, x.generation, x.count)
@@ -382,6 +390,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
   CAF_ADD_TYPE_ID(pd_engine, (pd::loss_report))
   CAF_ADD_TYPE_ID(pd_engine, (pd::version_report))
   CAF_ADD_TYPE_ID(pd_engine, (pd::progress_reported))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::pass_over))
   CAF_ADD_TYPE_ID(pd_engine, (pd::pass_done))
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_failed))
   CAF_ADD_TYPE_ID(pd_engine, (pd::batches_used))

@@ -59,9 +59,9 @@ public:
   /// Where what runs elsewhere leaves its logs: worker-0.log, ...
   virtual void log_to(const std::string& directory) { (void)directory; }
 
-  /// Of the last training pass, the share of the time that the busiest worker
-  /// was in actions: 0 ... 1; 0: not known.
-  [[nodiscard]] virtual double busy_share() const { return 0; }
+  /// By worker, the share of the last training pass that it was in actions,
+  /// 0 ... 1. Empty: not known.
+  [[nodiscard]] virtual std::vector<double> busy_shares() const { return {}; }
 
   /// One line for people: "cpu, AVX2, 2 threads".
   [[nodiscard]] virtual std::string describe() const = 0;

@@ -75,7 +75,7 @@ public:
       [this](const progress_reported& x) {
         notes_->add("loss " + std::to_string(x.losses[0].microbatch));
       },
-      [this](const pass_done& x) {
+      [this](const pass_over& x) {
         notes_->add("done, waited " + std::to_string(x.stall_us));
       },
       [this](const weights_named& x) {

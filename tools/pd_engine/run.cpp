@@ -82,6 +82,7 @@ private:
 };
 
 nlohmann::ordered_json to_json(const train_summary& from,
+                               const std::vector<double>& busy_shares,
                                const std::string& directory) {
   nlohmann::ordered_json made{{"loss", from.loss},
                               {"accuracy", from.accuracy},
@@ -89,7 +90,8 @@ nlohmann::ordered_json to_json(const train_summary& from,
                               {"seconds", from.seconds},
                               {"samples_per_s", from.samples_per_s},
                               {"left_over_samples", from.left_over},
-                              {"data_stall_s", from.data_stall_s}};
+                              {"data_stall_s", from.data_stall_s},
+                              {"busy_shares", busy_shares}};
   if (from.has_evaluation) {
     made["eval_loss"] = from.evaluation.loss;
     made["eval_accuracy"] = from.evaluation.accuracy;
@@ -108,13 +110,25 @@ std::string headline(const job& from, const session& with) {
                      from.run.precision, with.runner->describe());
 }
 
+/// "97 %, 93 %".
+std::string percents(const std::vector<double>& shares) {
+  std::vector<std::string> texts;
+  for (const auto each : shares)
+    texts.push_back(fmt::format("{:.0f} %", 100 * each));
+  return join(texts, ", ");
+}
+
 void print_summary(progress& shown, const train_summary& from,
+                   const std::vector<double>& busy_shares,
                    const std::string& directory) {
   if (from.samples > 0)
     shown.line(fmt::format(
       "trained on {} samples in {}: {:.1f} samples/s, waited {:.1f} s for data",
       from.samples, format_duration(from.seconds), from.samples_per_s,
       from.data_stall_s));
+  if (from.samples > 0 && busy_shares.size() > 1)
+    shown.line("workers were busy " + percents(busy_shares)
+               + " of the last epoch");
   if (from.left_over > 0)
     shown.line(fmt::format("{} samples of each epoch were left over: they fill "
                            "no microbatch, or train.max_microbatches ends it",
@@ -170,8 +184,11 @@ void run(const run_arguments& given, command_context& context) {
     return fail(context, summary.failure(), true);
   }
   if (given.is_json)
-    fmt::print("{}\n", to_json(*summary, directory->path()).dump());
-  print_summary(shown, *summary, directory->path());
+    fmt::print(
+      "{}\n",
+      to_json(*summary, with->runner->busy_shares(), directory->path()).dump());
+  print_summary(shown, *summary, with->runner->busy_shares(),
+                directory->path());
   if (summary->was_interrupted)
     context.status = interrupted_status;
 }

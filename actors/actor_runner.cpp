@@ -82,6 +82,9 @@ actor_runner::parts::listen_until(const bool& is_over,
       [&](const run_failed& x) {
         failure = error{x.code, x.what};
       },
+      [&](const caf::down_msg& x) {
+        failure = error{errc::failed, "coordinator: " + text_of(x.reason)};
+      },
       caf::after(stop_poll) >> [&] { is_silent = true; });
     if (!is_silent)
       heard_us = now_us();
@@ -104,6 +107,7 @@ void actor_runner::parts::coordinate() {
         caf::actor_cast<caf::strong_actor_ptr>(*client)),
       has_processes(*all) ? print_job(all->what) : "", host->meeting_place(),
       [this](int worker) { return host->doing(worker); }});
+  (*client)->monitor(coordinating);
   host->watch(coordinating);
 }
 
@@ -248,6 +252,22 @@ void actor_runner::log_to(const std::string& directory) {
     (*is_->client)
       ->send(is_->host->workers()[w],
              open_log{directory + "/worker-" + std::to_string(w) + ".log"});
+}
+
+result<std::vector<worker_trace>> actor_runner::trace() {
+  (*is_->client)->send(is_->coordinating, report_trace{});
+  std::vector<worker_trace> made(is_->host->workers().size());
+  std::size_t heard = 0;
+  bool is_over = false;
+  PD_CHECK(is_->listen_until(
+    is_over, [] {},
+    [&](const trace_reported& x) {
+      for (const auto& each : x.spans)
+        made[static_cast<std::size_t>(x.worker)].push_back(
+          {each.name, each.index, each.begin_us, each.end_us});
+      is_over = ++heard == made.size();
+    }));
+  return made;
 }
 
 double actor_runner::data_stall_s() const {

@@ -39,6 +39,8 @@ coordinator_actor::behavior_type coordinator::make_behavior() {
           [this](const stop_pass&) { stop(); },
           [this](const collect_weights&) { collect(); },
           [this](const report_status& order) { tell_workers(order); },
+          [this](const report_trace& order) { tell_workers(order); },
+          [this](const trace_reported& x) { self_->send(is_.client, x); },
           [this](const worker_ready& x) { ready(x); },
           [this](const groups_joined&) { joined(); },
           [this](const worker_failed& x) { worker_complained(x); },

@@ -1,17 +1,21 @@
 /// Every message that crosses an actor boundary, and nothing else.
 ///
 ///     client        -> coordinator    deploy_job, run_pass, stop_pass,
-///                                     collect_weights, report_status
+///                                     collect_weights, report_status,
+///                                     report_trace
 ///     coordinator   -> client         workers_ready, job_deployed,
 ///                                     progress_reported, pass_over,
-///                                     weights_named, run_failed
+///                                     weights_named, trace_reported,
+///                                     run_failed
 ///     coordinator   -> worker         deploy_worker, join_groups, begin_pass,
 ///                                     hold_pass; the reply is pass_held
 ///                                     end_pass_at, align_statistics,
-///                                     send_weights, report_status, open_log
+///                                     send_weights, report_status,
+///                                     report_trace, open_log
 ///     worker        -> coordinator    worker_ready, groups_joined,
 ///                                     statistics_aligned, weights_named,
-///                                     status_reported, worker_failed
+///                                     status_reported, trace_reported,
+///                                     worker_failed
 ///     worker        -> its own actors begin_pass, hold_pass, end_pass_at,
 ///                                     align_statistics
 ///
@@ -82,6 +86,9 @@ struct collect_weights {};
 
 /// Logs what every actor does and waits for.
 struct report_status {};
+
+/// Asks every worker for its newest spans.
+struct report_trace {};
 
 // -- orders: to a worker -----------------------------------------------------
 
@@ -172,6 +179,19 @@ struct pass_held {
 struct status_reported {
   int worker = 0;
   std::vector<std::string> lines;
+};
+
+struct span_report {
+  std::string name;
+  std::int64_t index = 0;
+  std::int64_t begin_us = 0;
+  std::int64_t end_us = 0;
+};
+
+/// The newest actions of the worker's stage, oldest first.
+struct trace_reported {
+  int worker = 0;
+  std::vector<span_report> spans;
 };
 
 struct statistics_aligned {
@@ -283,6 +303,7 @@ PD_INSPECT(run_pass, x.epoch, x.first_microbatch, x.is_training)
 PD_INSPECT(stop_pass)
 PD_INSPECT(collect_weights)
 PD_INSPECT(report_status)
+PD_INSPECT(report_trace)
 PD_INSPECT(deploy_worker, x.worker, x.job, x.training_samples,
            x.evaluation_samples, x.coordinator, x.rendezvous)
 PD_INSPECT(join_groups)
@@ -300,6 +321,8 @@ PD_INSPECT(worker_failed, x.worker, x.code, x.who, x.doing, x.what, x.is_peer)
 PD_INSPECT(process_ended, x.worker, x.how)
 PD_INSPECT(pass_held, x.begun)
 PD_INSPECT(status_reported, x.worker, x.lines)
+PD_INSPECT(span_report, x.name, x.index, x.begin_us, x.end_us)
+PD_INSPECT(trace_reported, x.worker, x.spans)
 PD_INSPECT(statistics_aligned, x.generation, x.worker)
 PD_INSPECT(weights_named, x.worker, x.names, x.extents, x.are_counters)
 PD_INSPECT(loss_report, x.microbatch, x.samples, x.loss, x.correct,
@@ -369,6 +392,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
   CAF_ADD_TYPE_ID(pd_engine, (pd::stop_pass))
   CAF_ADD_TYPE_ID(pd_engine, (pd::collect_weights))
   CAF_ADD_TYPE_ID(pd_engine, (pd::report_status))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::report_trace))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::span_report))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::trace_reported))
   CAF_ADD_TYPE_ID(pd_engine, (pd::deploy_worker))
   CAF_ADD_TYPE_ID(pd_engine, (pd::join_groups))
   CAF_ADD_TYPE_ID(pd_engine, (pd::begin_pass))

@@ -69,6 +69,7 @@ worker_actor::behavior_type worker::make_behavior() {
     [this](const statistics_aligned& x) { self_->send(coordinator_, x); },
     [this](const send_weights&) { give_weights(); },
     [this](const report_status&) { tell_status(); },
+    [this](const report_trace&) { give_trace(); },
     [this](const open_log& order) {
       if (const auto opened = log_to_file(order.path); !opened)
         log_warning(opened.failure().message);
@@ -237,6 +238,13 @@ void worker::give_weights() {
   for (const auto& each : given_)
     sends_.push_back(groups_.all->send(client, weights_tag,
                                        std::as_bytes(std::span{each.values})));
+}
+
+void worker::give_trace() {
+  trace_reported made{seat_.worker, {}};
+  for (const auto& each : spans_.snapshot())
+    made.spans.push_back({each.name, each.index, each.begin_us, each.end_us});
+  self_->send(coordinator_, std::move(made));
 }
 
 void worker::tell_status() {

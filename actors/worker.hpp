@@ -90,6 +90,7 @@ private:
   void end_at(const end_pass_at& order);
   void align(const align_statistics& order);
   void give_weights();
+  void give_trace();
   void tell_status();
   void ended(const caf::actor_addr& who, const caf::error& why);
 

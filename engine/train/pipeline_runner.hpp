@@ -36,6 +36,17 @@ struct pass_calls {
   std::function<result<void>(std::int64_t version, double lr)> on_update;
 };
 
+/// One action that a worker ran. Times of the monotonic clock.
+struct traced_action {
+  std::string name; ///< "forward", ...
+  std::int64_t index = 0;
+  std::int64_t begin_us = 0;
+  std::int64_t end_us = 0;
+};
+
+/// The newest actions of a worker, oldest first.
+using worker_trace = std::vector<traced_action>;
+
 class pipeline_runner {
 public:
   pipeline_runner() = default;
@@ -55,6 +66,11 @@ public:
 
   /// That training waited for data, so far.
   [[nodiscard]] virtual double data_stall_s() const = 0;
+
+  /// By worker. Empty: nothing is known. Errors: a worker is gone.
+  [[nodiscard]] virtual result<std::vector<worker_trace>> trace() {
+    return std::vector<worker_trace>{};
+  }
 
   /// Where what runs elsewhere leaves its logs: worker-0.log, ...
   virtual void log_to(const std::string& directory) { (void)directory; }

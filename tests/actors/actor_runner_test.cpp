@@ -220,6 +220,30 @@ TEST_CASE("a sample that cannot be read ends the run and names its worker",
                && Catch::Contains("images.gz: offset 17: cut short"));
 }
 
+TEST_CASE("a fault in an actor ends the run with its text and its worker",
+          "[actors]") {
+  auto with = open_session(read(hybrid), all_ops(), actor_runner::make);
+  REQUIRE(with);
+  static std::atomic<int> messages{0};
+  messages = 0;
+  before_each_message = [] {
+    if (++messages == 40)
+      throw engine_fault{"the device fell off the bus"};
+  };
+  const std::atomic<bool> never{false};
+  const auto done = with->loop->run(
+    {[](const update_metrics&, const train_progress&) -> result<void> {
+       return {};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    never);
+  before_each_message = nullptr;
+  REQUIRE(!done);
+  CHECK_THAT(done.failure().message,
+             Catch::Contains("the device fell off the bus"));
+}
+
 TEST_CASE("an error of the caller ends the run", "[actors]") {
   auto with = open_session(read(three_stages), all_ops(), actor_runner::make);
   REQUIRE(with);

@@ -49,6 +49,7 @@ public:
       [this](const statistics_aligned&) {},
       [this](const send_weights&) { note("weights"); },
       [this](const report_status&) { note("status"); },
+      [](const report_trace&) {},
       [this](const open_log&) {}};
   }
 
@@ -81,6 +82,7 @@ public:
       [this](const weights_named& x) {
         notes_->add("weights of " + std::to_string(x.worker));
       },
+      [](const trace_reported&) {},
       [this](const run_failed& x) { notes_->add("failed: " + x.what); }};
   }
 

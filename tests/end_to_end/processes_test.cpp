@@ -8,6 +8,8 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 using namespace pd::test;
@@ -46,10 +48,15 @@ bool are_gone(const std::vector<pid_t>& all) {
   return true;
 }
 
-std::string weights_in(const std::string& runs) {
+/// A file that the one run in a folder left.
+std::string left_in(const std::string& runs, const std::string& file) {
   for (const auto& each : std::filesystem::directory_iterator{runs})
-    return read(each.path() / "weights.safetensors");
+    return read(each.path() / file);
   return "";
+}
+
+std::string weights_in(const std::string& runs) {
+  return left_in(runs, "weights.safetensors");
 }
 
 } // namespace
@@ -71,6 +78,25 @@ TEST_CASE("processes leave the weights that threads leave, bit for bit, and a "
        std::filesystem::directory_iterator{here / "processes"})
     for (const auto* log : {"worker-0.log", "worker-3.log"})
       CHECK(std::filesystem::exists(each.path() / log));
+}
+
+TEST_CASE("a trace has the actions of every worker",
+          "[end_to_end][processes]") {
+  const scratch_folder here;
+  REQUIRE(run(here, {"run", here.write("job.toml", job("processes", 1)),
+                     "--runs", here / "runs", "--trace"})
+            .status
+          == 0);
+  const auto trace =
+    nlohmann::json::parse(left_in(here / "runs", "trace.json"));
+  std::map<int, int> updates; // by worker
+  for (const auto& each : trace["traceEvents"]) {
+    if (each.value("cat", "") == "update")
+      ++updates[each["tid"]];
+    CHECK(each.value("dur", 0) >= 0);
+  }
+  // 40 microbatches; an update of the two replicas takes two.
+  CHECK(updates == std::map<int, int>{{0, 20}, {1, 20}, {2, 40}, {3, 40}});
 }
 
 TEST_CASE(

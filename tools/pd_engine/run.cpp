@@ -8,6 +8,7 @@
 #include "tools/pd_engine/host_facts.hpp"
 #include "tools/pd_engine/interrupt.hpp"
 #include "tools/pd_engine/progress.hpp"
+#include "tools/pd_engine/trace.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,6 +24,7 @@ struct run_arguments {
   std::string runs = "runs";
   bool is_json = false;
   bool is_forward_only = false;
+  bool has_trace = false;
 };
 
 std::string figures(const update_metrics& at) {
@@ -148,6 +150,11 @@ result<train_summary> train(session& with, run_directory& to, progress& shown,
   return summary;
 }
 
+result<void> write_trace(const session& with, const run_directory& to) {
+  PD_TRY(const auto trace, with.runner->trace());
+  return to.write("trace.json", trace_json(trace));
+}
+
 result<run_directory> open_directory(const session& with,
                                      const run_arguments& given,
                                      const command_context& context) {
@@ -177,7 +184,10 @@ void run(const run_arguments& given, command_context& context) {
   progress shown{job->train.print_every, given.is_json};
   shown.line(headline(*job, *with));
   log_info(headline(*job, *with));
-  const auto summary = train(*with, *directory, shown, stop);
+  auto summary = train(*with, *directory, shown, stop);
+  if (summary && given.has_trace)
+    if (const auto written = write_trace(*with, *directory); !written)
+      summary = written.failure();
   if (!summary) {
     shown.line("");
     log_info("error: " + summary.failure().message); // fail() tells stderr
@@ -203,6 +213,9 @@ void add_run(CLI::App& app, command_context& context) {
   app.add_flag("--json", given->is_json, "print one JSON object at the end");
   app.add_flag("--forward-only", given->is_forward_only,
                "only evaluate: [train] epochs = 0");
+  app.add_flag("--trace", given->has_trace,
+               "write trace.json, for chrome://tracing and Perfetto: the "
+               "newest actions of every worker");
   app.callback([given, &context] { run(*given, context); });
 }
 

@@ -12,8 +12,6 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 constexpr std::size_t head_bytes = 64; // the count of places in use
 
-constexpr int most_reads = 1000;
-
 constexpr std::uint64_t taken = std::uint64_t{1} << 63;
 
 /// Fields of status_place::what_: 8 bits each, then stage and peer.
@@ -72,31 +70,32 @@ std::string to_string(const status& of) {
   return "";
 }
 
-// -- a place: a sequence lock, as in engine/base/trace ------------------------
+// -- a place -----------------------------------------------------------------
+
+// Without fences, which TSan does not know: who sees a field of a later round
+// of the cells (acquire) sees the count before that round, too (release).
 
 void status_place::set(const status& now) {
-  const auto before = sequence_.load(std::memory_order_relaxed);
-  sequence_.store(before + 1, std::memory_order_relaxed);
-  what_.store(pack(now), std::memory_order_release);
-  action_index_.store(now.which.index, std::memory_order_release);
-  lack_index_.store(now.lack.index, std::memory_order_release);
-  index_.store(now.index, std::memory_order_release);
-  sequence_.store(before + 2, std::memory_order_release);
+  const auto next = said_.load(std::memory_order_relaxed) + 1;
+  auto& to = cells_[next % cells];
+  to.what.store(pack(now), std::memory_order_release);
+  to.action_index.store(now.which.index, std::memory_order_release);
+  to.lack_index.store(now.lack.index, std::memory_order_release);
+  to.index.store(now.index, std::memory_order_release);
+  said_.store(next, std::memory_order_release);
 }
 
 status status_place::read() const {
-  status made;
-  for (int i = 0; i < most_reads; ++i) { // a writer may have died in it
-    const auto before = sequence_.load(std::memory_order_acquire);
-    made = unpack(what_.load(std::memory_order_acquire));
-    made.which.index = action_index_.load(std::memory_order_acquire);
-    made.lack.index = lack_index_.load(std::memory_order_acquire);
-    made.index = index_.load(std::memory_order_acquire);
-    const auto after = sequence_.load(std::memory_order_relaxed);
-    if (before == after && before % 2 == 0)
-      break;
+  while (true) {
+    const auto last = said_.load(std::memory_order_acquire);
+    const auto& from = cells_[last % cells];
+    auto made = unpack(from.what.load(std::memory_order_acquire));
+    made.which.index = from.action_index.load(std::memory_order_acquire);
+    made.lack.index = from.lack_index.load(std::memory_order_acquire);
+    made.index = from.index.load(std::memory_order_acquire);
+    if (said_.load(std::memory_order_relaxed) < last + cells - 1)
+      return made;
   }
-  return made;
 }
 
 // -- the board ---------------------------------------------------------------

@@ -5,7 +5,7 @@
 /// Invariants:
 ///
 /// (1) One actor writes a place, at every transition; writing neither blocks
-///     nor allocates. A reader that meets a write looks again.
+///     nor allocates. A reader that is overtaken looks again.
 
 #pragma once
 
@@ -56,7 +56,8 @@ struct status {
 /// "runs B3", "F3 waits for the activation of microbatch 3 from stage 0".
 [[nodiscard]] std::string to_string(const status& of);
 
-/// One actor's place.
+/// One actor's place: what it said last, and a few before that, so that a
+/// writer that was stopped in the midst of it hides nothing.
 ///
 /// Thread: set() from its actor only; read() from any.
 class status_place {
@@ -67,10 +68,15 @@ public:
 private:
   friend class status_board;
 
-  std::atomic<std::uint64_t> sequence_; ///< odd while being written
-  std::atomic<std::uint64_t> owner_;    ///< worker and role, and that it is
-  std::atomic<std::uint64_t> what_;     ///< doing, action's kind and chunk, ...
-  std::atomic<std::int64_t> action_index_, lack_index_, index_;
+  struct cell {
+    std::atomic<std::uint64_t> what; ///< doing, kind and chunk, lack, peer
+    std::atomic<std::int64_t> action_index, lack_index, index;
+  };
+  static constexpr std::size_t cells = 4;
+
+  std::atomic<std::uint64_t> owner_; ///< worker and role, and that it is
+  std::atomic<std::uint64_t> said_;  ///< how many times
+  cell cells_[cells];                ///< the last one is in said_ % cells
 };
 
 /// Who does what.

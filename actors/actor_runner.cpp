@@ -13,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <future>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -22,11 +23,14 @@ namespace pd {
 
 namespace {
 
-/// How often whoever waits looks whether it is to stop.
-constexpr std::chrono::milliseconds stop_poll{50};
+/// How often whoever waits looks whether it is to go on.
+constexpr std::chrono::milliseconds poll{10};
 
 /// After so long without a word from the workers, who waits for whom is logged.
 constexpr double silence_s = 60;
+
+/// So long a peer's silence waits for the news of who died.
+constexpr double cause_s = 1.5;
 
 constexpr std::uint64_t weights_tag = 0;
 
@@ -62,7 +66,12 @@ struct actor_runner::parts {
   result<void> listen_until(const bool& is_over,
                             const std::function<void()>& meanwhile,
                             Handlers... handlers);
-  result<std::vector<named_tensor>> receive(const weights_named& from);
+  template <class Work, class... Handlers>
+  auto beside(Work work, Handlers... handlers) -> decltype(work());
+  void find_cause(const error& symptom);
+  result<std::vector<named_tensor>> receive(const weights_named& from) const;
+  result<std::vector<named_tensor>>
+  receive(const std::map<int, weights_named>& by_worker) const;
 };
 
 // -- waiting for what the coordinator says -----------------------------------
@@ -85,7 +94,7 @@ actor_runner::parts::listen_until(const bool& is_over,
       [&](const caf::down_msg& x) {
         failure = error{errc::failed, "coordinator: " + text_of(x.reason)};
       },
-      caf::after(stop_poll) >> [&] { is_silent = true; });
+      caf::after(poll) >> [&] { is_silent = true; });
     if (!is_silent)
       heard_us = now_us();
     else if (seconds_since(heard_us) > silence_s) {
@@ -95,6 +104,39 @@ actor_runner::parts::listen_until(const bool& is_over,
     meanwhile();
   }
   return failure;
+}
+
+/// Does on a thread of its own what waits for workers, and hears meanwhile if
+/// one fails; then the group is closed, which ends the wait.
+template <class Work, class... Handlers>
+auto actor_runner::parts::beside(Work work, Handlers... handlers)
+  -> decltype(work()) {
+  auto doing = std::async(std::launch::async, std::move(work));
+  bool is_over = false;
+  (void)listen_until(
+    is_over,
+    [&] {
+      is_over =
+        doing.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
+    },
+    handlers...);
+  if (!failure && group)
+    group->close();
+  auto made = doing.get();
+  if (failure && !made)
+    find_cause(made.failure());
+  if (!failure)
+    return failure.failure();
+  return made;
+}
+
+/// Who died is better to know than who missed it.
+void actor_runner::parts::find_cause(const error& symptom) {
+  const auto begin_us = now_us();
+  bool is_over = false;
+  if (listen_until(is_over,
+                   [&] { is_over = seconds_since(begin_us) > cause_s; }))
+    failure = symptom;
 }
 
 // -- deployment --------------------------------------------------------------
@@ -113,18 +155,18 @@ void actor_runner::parts::coordinate() {
 
 result<void> actor_runner::parts::deploy() {
   (*client)->send(coordinating, deploy_job{});
-  bool is_deployed = false;
-  result<void> joined;
-  return listen_until(
-    is_deployed, [] {},
+  bool are_ready = false;
+  PD_CHECK(listen_until(
+    are_ready, [] {},
     [&](const workers_ready& x) {
       device = x.device;
-      if (auto made = host->join(); made)
-        group = *std::move(made);
-      else
-        failure = made.failure();
-    },
-    [&](const job_deployed&) { is_deployed = true; });
+      are_ready = true;
+    }));
+  bool is_deployed = false;
+  const auto hear = [&](const job_deployed&) { is_deployed = true; };
+  PD_TRY(group, beside([this] { return host->join(); }, hear));
+  return listen_until(
+    is_deployed, [] {}, hear);
 }
 
 result<std::unique_ptr<pipeline_runner>>
@@ -212,7 +254,7 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
 }
 
 result<std::vector<named_tensor>>
-actor_runner::parts::receive(const weights_named& from) {
+actor_runner::parts::receive(const weights_named& from) const {
   std::vector<named_tensor> made;
   for (std::size_t i = 0; i < from.names.size(); ++i) {
     named_tensor each{
@@ -226,23 +268,27 @@ actor_runner::parts::receive(const weights_named& from) {
   return made;
 }
 
+result<std::vector<named_tensor>> actor_runner::parts::receive(
+  const std::map<int, weights_named>& by_worker) const {
+  std::vector<named_tensor> made;
+  for (const auto& [worker, names] : by_worker) {
+    PD_TRY(auto part, receive(names));
+    std::ranges::move(part, std::back_inserter(made));
+  }
+  return made;
+}
+
 result<std::vector<named_tensor>> actor_runner::weights() {
   (*is_->client)->send(is_->coordinating, collect_weights{});
-  std::map<int, std::vector<named_tensor>> by_worker;
+  std::map<int, weights_named> by_worker;
   bool is_over = false;
   PD_CHECK(is_->listen_until(
     is_over, [] {},
     [&](const weights_named& x) {
-      if (auto got = is_->receive(x); got)
-        by_worker[x.worker] = *std::move(got);
-      else
-        is_->failure = got.failure();
+      by_worker[x.worker] = x;
       is_over = std::ssize(by_worker) == is_->all->where().stages();
     }));
-  std::vector<named_tensor> made;
-  for (auto& [worker, part] : by_worker)
-    std::ranges::move(part, std::back_inserter(made));
-  return made;
+  return is_->beside([&] { return is_->receive(by_worker); });
 }
 
 void actor_runner::log_to(const std::string& directory) {

@@ -162,6 +162,8 @@ child_process::read_line(std::chrono::milliseconds timeout) {
                                + std::to_string(timeout.count()) + " ms"};
     std::array<char, 256> part{};
     const auto count = ::read(output_, part.data(), part.size());
+    if (count < 0 && errno == EINTR)
+      continue;
     if (count <= 0)
       return error{errc::io, "process " + std::to_string(id_)
                                + " ended before it said anything"};

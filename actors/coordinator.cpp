@@ -101,7 +101,7 @@ void coordinator::joined() {
 void coordinator::begin(const run_pass& order) {
   ++generation_;
   pass_ = order;
-  is_stopping_ = false;
+  is_stopping_ = has_started_ = false;
   begun_ = 0;
   sum_ = {generation_, 0, std::vector<std::int64_t>(is_.workers.size())};
   workers_left_ = where_.workers();
@@ -118,7 +118,10 @@ void coordinator::aligned(const statistics_aligned& done) {
 
 void coordinator::start_pass() {
   workers_left_ = where_.workers();
+  has_started_ = true;
   tell_workers(begin_pass{generation_, pass_});
+  if (is_stopping_)
+    hold();
 }
 
 void coordinator::worker_done(const pass_done& done) {
@@ -132,11 +135,17 @@ void coordinator::worker_done(const pass_done& done) {
 
 // -- a pass that ends early --------------------------------------------------
 
-/// The first stage says how far it has come, and waits; all end there.
+/// A pass that is about to begin is held as soon as it does.
 void coordinator::stop() {
   if (is_stopping_ || workers_left_ == 0)
     return;
   is_stopping_ = true;
+  if (has_started_)
+    hold();
+}
+
+/// The first stage says how far it has come, and waits; all end there.
+void coordinator::hold() {
   holds_left_ = where_.replicas(0);
   for (int r = 0; r < where_.replicas(0); ++r)
     self_
@@ -178,9 +187,7 @@ void coordinator::log_status(const status_reported& from) const {
 /// "worker 1 (stage 0, replica 1), data loader, reads microbatch 3".
 std::string coordinator::called(int worker, const std::string& who,
                                 const std::string& doing) const {
-  auto text = "worker " + std::to_string(worker) + " (stage "
-              + std::to_string(where_.stage_of(worker)) + ", replica "
-              + std::to_string(where_.replica_of(worker)) + ")";
+  auto text = where_.describe(worker);
   for (const auto* each : {&who, &doing})
     if (!each->empty())
       text += ", " + *each;

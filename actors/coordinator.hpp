@@ -50,6 +50,7 @@ private:
   void aligned(const statistics_aligned& done);
   void start_pass();
   void stop();
+  void hold();
   void held(std::int64_t begun);
   void worker_done(const pass_done& done);
   void collect();
@@ -74,6 +75,7 @@ private:
   std::int64_t generation_ = 0;
   run_pass pass_;
   bool is_stopping_ = false;
+  bool has_started_ = false; ///< all were told to begin the pass
   bool has_failed_ = false;
   int workers_left_ = 0; ///< that have not done what all do now
   int holds_left_ = 0;

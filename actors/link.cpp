@@ -47,9 +47,21 @@ void link_out::send(const stage_edge& along, std::int64_t microbatch,
 
 // -- in ----------------------------------------------------------------------
 
+result<std::vector<link_slot>> make_slots(const stage_edge& along,
+                                          const deployment& all,
+                                          const stage_plan& plan,
+                                          pool& memory) {
+  std::vector<link_slot> made(static_cast<std::size_t>(slots_on(along, all)));
+  for (auto& values : made)
+    for (const auto& type : types_on(along, all, plan)) {
+      PD_TRY(auto place, memory.allocate(type.bytes()));
+      values.push_back({std::move(place), 0, type, {}});
+    }
+  return made;
+}
+
 link_in::link_in(link_in_actor::pointer self, link_in_options options)
   : self_{self}, is_{std::move(options)} {
-  allocate();
   post_free_slots();
   self_->send(self_, receive_next{});
 }
@@ -61,24 +73,15 @@ link_in_actor::behavior_type link_in::make_behavior() {
           [this](const slot_filled&) { hand_on(); }};
 }
 
-void link_in::allocate() {
-  for (int i = 0; i < slots_on(is_.along, *is_.all); ++i) {
-    auto& values = memory_.emplace_back();
-    for (const auto& type : is_.types)
-      values.push_back(
-        {value_or_throw(is_.memory->allocate(type.bytes())), 0, type, {}});
-  }
-}
-
 void link_in::post_free_slots() {
-  for (const auto& values : memory_)
+  for (const auto& values : is_.slots)
     if (std::ranges::none_of(
           values, [](const tensor& each) { return each.memory.is_shared(); })
-        && (!values.empty() || posted_.size() < memory_.size()))
+        && (!values.empty() || posted_.size() < is_.slots.size()))
       post(values);
 }
 
-void link_in::post(const std::vector<tensor>& values) {
+void link_in::post(const link_slot& values) {
   auto& made = posted_.emplace_back();
   made.values = values;
   for (const auto& each : values)

@@ -9,15 +9,17 @@
 ///
 /// Invariants:
 ///
-/// (1) A slot is always posted before its bytes are sent: there are as many as
-///     messages that may be on their way or in use (slots_on), and one more.
-///     So a send waits for the wire and never for the other stage.
+/// (1) There are as many slots as messages that may be on their way or in use,
+///     and one more (slots_on), so one is posted or about to be when its bytes
+///     are sent. A send waits for the wire and for the link at its other end,
+///     and never for the other stage.
 ///
 /// (2) A handler of a link waits for the other process, as no other actor's
 ///     but gradient_sync's does; closing the group ends every wait.
 ///
 /// (3) What came is given its number in a handler of its own. An end_pass_at
-///     that was sent before the bytes were has been handled by then.
+///     that had come to this worker before the bytes has been handled by then;
+///     what comes for the next pass was sent after all have ended this one.
 
 #pragma once
 
@@ -56,19 +58,27 @@ private:
   link_out_options is_;
 };
 
-/// types: of the values of one message. memory: outlives the actor.
+/// The values of one message; none in an acknowledgement.
+using link_slot = std::vector<tensor>;
+
+/// Memory for all that may come along an edge at once, into a chunk with this
+/// plan. Errors: out_of_memory.
+[[nodiscard]] result<std::vector<link_slot>> make_slots(const stage_edge& along,
+                                                        const deployment& all,
+                                                        const stage_plan& plan,
+                                                        pool& memory);
+
 struct link_in_options {
   std::shared_ptr<const deployment> all;
   stage_edge along;
-  std::vector<tensor_type> types;
+  std::vector<link_slot> slots; ///< make_slots; their memory outlives the actor
   std::shared_ptr<communicator> group;
-  pool* memory = nullptr;
   stage_actor to;
   status_place* shown = nullptr;
 };
 
-/// Spawn detached: with shell<link_in, link_in_actor>. Allocates its slots as
-/// it begins. Ends with the error of a receive, or out_of_memory.
+/// Spawn detached: with shell<link_in, link_in_actor>. Ends with the error of a
+/// receive.
 class link_in {
 public:
   static inline const char* name = "link_in";
@@ -78,9 +88,9 @@ public:
   link_in_actor::behavior_type make_behavior();
 
 private:
-  /// Memory of one message, and the bytes on their way to it.
-  struct slot {
-    std::vector<tensor> values;
+  /// A slot, and the bytes on their way to it.
+  struct posted_slot {
+    link_slot values;
     std::vector<transfer> transfers;
   };
 
@@ -89,9 +99,8 @@ private:
     std::int64_t microbatch = 0;
   };
 
-  void allocate();
   void post_free_slots();
-  void post(const std::vector<tensor>& values);
+  void post(const link_slot& values);
   void begin(const begin_pass& order);
   void end_at(const end_pass_at& order);
   void receive();
@@ -99,10 +108,9 @@ private:
 
   link_in_actor::pointer self_;
   link_in_options is_;
-  std::vector<std::vector<tensor>> memory_; ///< by slot
-  std::deque<slot> posted_;
-  std::deque<std::vector<tensor>> arrived_; ///< not yet numbered
-  std::deque<due_message> due_;             ///< in the order of the sender
+  std::deque<posted_slot> posted_;
+  std::deque<link_slot> arrived_; ///< not yet numbered
+  std::deque<due_message> due_;   ///< in the order of the sender
   bool waits_for_pass_ = false;
 };
 

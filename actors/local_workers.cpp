@@ -50,7 +50,7 @@ public:
   const std::vector<worker_actor>& workers() const override { return workers_; }
 
   std::string doing(int worker) const override {
-    return to_string(board_->read(worker, role::stage));
+    return board_->doing_of(worker);
   }
 
   result<std::shared_ptr<communicator>> join() override {

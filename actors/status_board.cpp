@@ -52,6 +52,8 @@ std::string to_string(const status& of) {
     return "waits for orders";
   case doing::deploys:
     return "makes itself ready";
+  case doing::meets:
+    return "meets the other workers";
   case doing::runs:
     return "runs " + to_string(of.which);
   case doing::waits:
@@ -141,11 +143,13 @@ std::vector<status_line> status_board::read() const {
   return lines;
 }
 
-status status_board::read(int worker, role of) const {
+std::string status_board::doing_of(int worker) const {
+  status found;
   for (const auto& each : read())
-    if (each.worker == worker && each.of == of)
-      return each.now;
-  return {};
+    if (each.worker == worker
+        && (each.of == role::stage || each.of == role::worker))
+      found = each.now; // a worker adds itself before its stage
+  return to_string(found);
 }
 
 } // namespace pd

@@ -36,6 +36,7 @@ enum class role : std::uint8_t {
 enum class doing : std::uint8_t {
   nothing,  ///< between two passes, or orders
   deploys,  ///< makes itself ready
+  meets,    ///< joins the groups of the other workers
   runs,     ///< an action
   waits,    ///< for what an action lacks
   reads,    ///< the batch of microbatch `index`
@@ -104,8 +105,8 @@ public:
 
   /// Everybody, in the order of add(). Thread: any.
   [[nodiscard]] std::vector<status_line> read() const;
-  /// Of one actor; nothing if it is not there.
-  [[nodiscard]] status read(int worker, role of) const;
+  /// What a worker's stage does; before there is one, the worker itself.
+  [[nodiscard]] std::string doing_of(int worker) const;
 
 private:
   std::unique_ptr<std::byte[]> own_;

@@ -22,6 +22,8 @@ std::string text_of(const caf::error& from) {
     return context.get_as<std::string>(0);
   if (!from)
     return "it ended";
+  if (from == caf::exit_reason::remote_link_unreachable)
+    return "its process does not answer";
   return "code " + std::to_string(from.code()) + " of "
          + caf::to_string(from.category());
 }

@@ -53,8 +53,8 @@ class shell final : public Handle::base {
 public:
   template <class... Ts>
   explicit shell(caf::actor_config& config, Ts... xs)
-    : Handle::base(config), make_{[this, xs...] {
-        state_ = std::make_unique<State>(this, xs...);
+    : Handle::base(config), make_{[this, ... xs = std::move(xs)]() mutable {
+        state_ = std::make_unique<State>(this, std::move(xs)...);
       }} {
     this->set_exception_handler(
       [](caf::scheduled_actor*, std::exception_ptr& thrown) {

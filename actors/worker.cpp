@@ -2,7 +2,6 @@
 
 #include "actors/data_loader.hpp"
 #include "actors/gradient_sync.hpp"
-#include "actors/link.hpp"
 #include "actors/supervise.hpp"
 #include "engine/base/log.hpp"
 
@@ -87,21 +86,39 @@ void worker::deploy(const deploy_worker& order) {
   coordinator_ = caf::actor_cast<coordinator_actor>(order.coordinator);
   self_->monitor(coordinator_);
   seat_.worker = order.worker;
-  place(role::worker).set({.what = doing::deploys});
+  shown_ = &is_.board->add(order.worker, role::worker);
+  shown_->set({.what = doing::deploys});
   if (const auto made = make(order); !made)
     return fail(made.failure());
+  shown_->set({});
   self_->send(coordinator_, worker_ready{order.worker, parts_.on->describe()});
 }
 
 result<void> worker::make(const deploy_worker& order) {
   PD_TRY(seat_, is_.take_seat(order));
   PD_TRY(parts_, make_worker(*seat_.all, seat_.worker, *seat_.ops));
+  if (is_.has_links)
+    if (const auto made = make_links(); !made)
+      return made.failure().within(seat_.all->where().describe(seat_.worker));
+  return {};
+}
+
+result<void> worker::make_links() {
+  for (const auto& along : edges_into(*seat_.all, seat_.worker)) {
+    const auto chunk = seat_.all->where().chunk_of_virtual(along.to);
+    const auto& plan = parts_.programs[static_cast<std::size_t>(chunk)]->plan();
+    PD_TRY(auto slots,
+           make_slots(along, *seat_.all, plan, parts_.on->memory()));
+    links_.push_back({seat_.all, along, std::move(slots), {}, {}, {}});
+  }
   return {};
 }
 
 void worker::join() {
+  shown_->set({.what = doing::meets});
   if (const auto met = meet(); !met)
     return fail(met.failure());
+  shown_->set({});
   spawn_all();
   self_->send(coordinator_, groups_joined{seat_.worker});
 }
@@ -113,25 +130,26 @@ result<void> worker::meet() {
 
 // -- its actors --------------------------------------------------------------
 
-status_place& worker::place(role of) const {
-  return is_.board->add(seat_.worker, of);
-}
-
-template <class State, class Handle, class... Ts>
-Handle worker::spawn(role as, Ts&&... xs) {
+template <class State, class Handle, class Options>
+Handle worker::spawn(role as, Options options) {
+  auto& shown = is_.board->add(seat_.worker, as);
+  options.shown = &shown;
   auto made =
-    self_->spawn<shell<State, Handle>, caf::detached>(std::forward<Ts>(xs)...);
+    self_->spawn<shell<State, Handle>, caf::detached>(std::move(options));
   self_->monitor(made);
-  actors_[made.address()] = as;
+  actors_[made.address()] = {as, &shown};
   handles_.push_back(caf::actor_cast<caf::strong_actor_ptr>(made));
   return made;
 }
 
 void worker::spawn_all() {
   stage_ = spawn<stage, stage_actor>(
-    role::stage, stage_options{seat_.all, seat_.worker,
-                               parts_.chunks(*seat_.all, seat_.worker), peers_,
-                               &place(role::stage), &spans_});
+    role::stage, stage_options{seat_.all,
+                               seat_.worker,
+                               parts_.chunks(*seat_.all, seat_.worker),
+                               peers_,
+                               {},
+                               &spans_});
   (*is_.receivers)[static_cast<std::size_t>(seat_.worker)] = stage_;
   spawn_loader();
   spawn_sync();
@@ -145,10 +163,13 @@ void worker::spawn_loader() {
   if (!reads_batches(*seat_.all, seat_.worker))
     return;
   peers_->loader = spawn<data_loader, data_loader_actor>(
-    role::data_loader,
-    data_loader_options{seat_.all, seat_.worker, seat_.training.get(),
-                        seat_.evaluation.get(), &parts_.on->memory(), stage_,
-                        &place(role::data_loader)});
+    role::data_loader, data_loader_options{seat_.all,
+                                           seat_.worker,
+                                           seat_.training.get(),
+                                           seat_.evaluation.get(),
+                                           &parts_.on->memory(),
+                                           stage_,
+                                           {}});
 }
 
 void worker::spawn_sync() {
@@ -156,10 +177,12 @@ void worker::spawn_sync() {
     return;
   peers_->sync = spawn<gradient_sync, gradient_sync_actor>(
     role::gradient_sync,
-    gradient_sync_options{seat_.worker, parts_.chunks(*seat_.all, seat_.worker),
-                          groups_.replicas, stage_,
+    gradient_sync_options{seat_.worker,
+                          parts_.chunks(*seat_.all, seat_.worker),
+                          groups_.replicas,
+                          stage_,
                           caf::actor_cast<worker_actor>(self_),
-                          &place(role::gradient_sync)});
+                          {}});
 }
 
 void worker::spawn_links() {
@@ -167,20 +190,13 @@ void worker::spawn_links() {
     if (peer != seat_.worker && has_edge(*seat_.all, seat_.worker, peer))
       (*is_.receivers)[static_cast<std::size_t>(peer)] =
         spawn<link_out, tensor_receiver>(
-          role::link_out,
-          link_out_options{groups_.all, peer, &place(role::link_out)});
-  for (const auto& each : edges_into(*seat_.all, seat_.worker))
-    spawn_link_in(each);
-}
-
-void worker::spawn_link_in(const stage_edge& along) {
-  const auto chunk = seat_.all->where().chunk_of_virtual(along.to);
-  const auto& plan = parts_.programs[static_cast<std::size_t>(chunk)]->plan();
-  links_in_.push_back(spawn<link_in, link_in_actor>(
-    role::link_in,
-    link_in_options{seat_.all, along, types_on(along, *seat_.all, plan),
-                    groups_.all, &parts_.on->memory(), stage_,
-                    &place(role::link_in)}));
+          role::link_out, link_out_options{groups_.all, peer, {}});
+  for (auto& each : std::exchange(links_, {})) {
+    each.group = groups_.all;
+    each.to = stage_;
+    links_in_.push_back(
+      spawn<link_in, link_in_actor>(role::link_in, std::move(each)));
+  }
 }
 
 /// Their errors are the worker's, with the actor's name.
@@ -190,8 +206,8 @@ void worker::ended(const caf::actor_addr& who, const caf::error& why) {
   const auto found = actors_.find(who);
   if (found == actors_.end())
     return;
-  const auto as = found->second;
-  const auto now = is_.board->read(seat_.worker, as);
+  const auto [as, shown] = found->second;
+  const auto now = shown->read();
   self_->send(coordinator_,
               worker_failed{seat_.worker, errc::failed,
                             as == role::stage ? "" : to_string(as),

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "actors/handles.hpp"
+#include "actors/link.hpp"
 #include "actors/stage.hpp"
 #include "actors/status_board.hpp"
 #include "engine/comm/communicator.hpp"
@@ -71,8 +72,15 @@ public:
   worker_actor::behavior_type make_behavior();
 
 private:
+  /// One of its own, and where it says what it does.
+  struct part {
+    role as = role::worker;
+    const status_place* shown = nullptr;
+  };
+
   void deploy(const deploy_worker& order);
   result<void> make(const deploy_worker& order);
+  result<void> make_links();
   void join();
   result<void> meet();
   void fail(const error& why);
@@ -81,10 +89,9 @@ private:
   void spawn_loader();
   void spawn_sync();
   void spawn_links();
-  void spawn_link_in(const stage_edge& along);
-  template <class State, class Handle, class... Ts>
-  Handle spawn(role as, Ts&&... xs);
-  status_place& place(role of) const;
+  /// `options` has a `shown`, which this sets.
+  template <class State, class Handle, class Options>
+  Handle spawn(role as, Options options);
 
   void begin(const begin_pass& order);
   void end_at(const end_pass_at& order);
@@ -97,14 +104,16 @@ private:
   worker_actor::pointer self_;
   worker_options is_;
   coordinator_actor coordinator_;
+  status_place* shown_ = nullptr;
   worker_seat seat_;
   worker_parts parts_;
   worker_groups groups_;
   trace_ring spans_;
   std::shared_ptr<stage_peers> peers_ = std::make_shared<stage_peers>();
   stage_actor stage_;
+  std::vector<link_in_options> links_; ///< until they are spawned
   std::vector<link_in_actor> links_in_;
-  std::map<caf::actor_addr, role> actors_;
+  std::map<caf::actor_addr, part> actors_;
   std::vector<caf::strong_actor_ptr> handles_;
   std::vector<named_tensor> given_; ///< weights, until they are sent
   std::vector<transfer> sends_;

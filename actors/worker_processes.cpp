@@ -7,6 +7,7 @@
 #include "actors/status_board.hpp"
 #include "actors/supervise.hpp"
 #include "actors/worker.hpp"
+#include "engine/base/clock.hpp"
 #include "engine/comm/gloo_communicator.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
@@ -15,9 +16,12 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 
 namespace pd {
 
@@ -28,6 +32,7 @@ constexpr std::size_t board_places = 512;
 
 constexpr std::chrono::seconds start_timeout{30};
 constexpr std::chrono::seconds connect_timeout{10};
+constexpr std::chrono::milliseconds death_delay{500};
 constexpr std::chrono::seconds end_patience{10};
 constexpr std::chrono::seconds failed_end_patience{1};
 
@@ -59,12 +64,15 @@ public:
   ~worker_processes() override { worker_processes::end(true); }
 
   result<void> start_all(const std::vector<std::string>& command) {
-    for (int w = 0; w < all_->where().workers(); ++w)
+    const auto where = all_->where();
+    for (int w = 0; w < where.workers(); ++w)
       if (const auto done = start(w, command); !done)
-        return done.failure().within("worker " + std::to_string(w));
-    for (std::size_t w = 0; w < processes_.size(); ++w)
-      if (const auto done = connect_to(w); !done)
-        return done.failure().within("worker " + std::to_string(w));
+        return done.failure().within(where.describe(w));
+    for (int w = 0; w < where.workers(); ++w)
+      if (const auto done = connect_to(static_cast<std::size_t>(w)); !done)
+        return error{errc::io,
+                     where.describe(w) + ": "
+                       + news_->death_of(w).value_or(done.failure().message)};
     return {};
   }
 
@@ -72,8 +80,7 @@ public:
   rendezvous_actor meeting_place() const override { return meeting_; }
 
   std::string doing(int worker) const override {
-    return to_string(boards_[static_cast<std::size_t>(worker)].board->read(
-      worker, role::stage));
+    return boards_[static_cast<std::size_t>(worker)].board->doing_of(worker);
   }
 
   void watch(const coordinator_actor& by) override {
@@ -94,8 +101,10 @@ public:
       return; // it was called before
     for (const auto& each : workers_)
       caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    const auto deadline = std::chrono::steady_clock::now()
+                          + (have_failed ? failed_end_patience : end_patience);
     for (const auto& each : processes_)
-      each->end(have_failed ? failed_end_patience : end_patience);
+      each->end(time_until(deadline));
     processes_.clear();
     workers_.clear();
     caf::anon_send_exit(meeting_, caf::exit_reason::user_shutdown);
@@ -113,8 +122,31 @@ private:
   /// Deaths, for whoever coordinates.
   struct death_news {
     std::mutex mutex;
+    std::condition_variable has_more;
     coordinator_actor to;
     std::vector<process_ended> early; ///< before there was anybody to tell
+
+    void tell(const process_ended& what) {
+      const std::lock_guard lock{mutex};
+      if (to)
+        caf::anon_send(to, what);
+      else
+        early.push_back(what);
+      has_more.notify_all();
+    }
+
+    /// How a worker ended, which is known soon after its pipe has closed.
+    std::optional<std::string> death_of(int worker) {
+      std::unique_lock lock{mutex};
+      auto found = early.end();
+      has_more.wait_for(lock, death_delay, [&] {
+        found = std::ranges::find(early, worker, &process_ended::worker);
+        return found != early.end();
+      });
+      if (found == early.end())
+        return std::nullopt;
+      return found->how;
+    }
   };
 
   result<void> start(int worker, const std::vector<std::string>& command) {
@@ -126,15 +158,10 @@ private:
     auto words = command;
     words.emplace_back(child_option);
     PD_TRY(auto made,
-           child_process::start(
-             words, here.memory->descriptor(),
-             [news = news_, worker](const std::string& how) {
-               const std::lock_guard lock{news->mutex};
-               if (news->to)
-                 caf::anon_send(news->to, process_ended{worker, how});
-               else
-                 news->early.push_back({worker, how});
-             }));
+           child_process::start(words, here.memory->descriptor(),
+                                [news = news_, worker](const std::string& how) {
+                                  news->tell({worker, how});
+                                }));
     processes_.push_back(std::move(made));
     return {};
   }

@@ -15,6 +15,14 @@ double seconds_since(std::int64_t start_us) {
   return static_cast<double>(now_us() - start_us) * 1e-6;
 }
 
+std::chrono::milliseconds
+time_until(std::chrono::steady_clock::time_point deadline) {
+  using std::chrono::milliseconds;
+  return std::max(milliseconds{0},
+                  std::chrono::duration_cast<milliseconds>(
+                    deadline - std::chrono::steady_clock::now()));
+}
+
 std::string timestamp() {
   const auto now = std::time(nullptr);
   std::tm parts{};

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -12,6 +13,10 @@ namespace pd {
 
 /// Seconds since `start_us`, which was read from now_us().
 [[nodiscard]] double seconds_since(std::int64_t start_us);
+
+/// What is left until then, at least 0.
+[[nodiscard]] std::chrono::milliseconds
+time_until(std::chrono::steady_clock::time_point deadline);
 
 /// Local time as "20261124-031426", for names of files and folders.
 [[nodiscard]] std::string timestamp();

@@ -1,5 +1,6 @@
 #include "engine/comm/gloo_communicator.hpp"
 
+#include "engine/base/clock.hpp"
 #include "engine/comm/gloo_group.hpp"
 #include "engine/comm/gloo_store.hpp"
 #include "engine/comm/host_address.hpp"
@@ -13,6 +14,8 @@ namespace pd {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds connect_timeout{10'000};
 
 class gloo_communicator final : public communicator {
 public:
@@ -98,7 +101,8 @@ open_device(const gloo_options& options) {
   return gloo::transport::tcp::CreateDevice(where);
 }
 
-/// Gloo waits five times its timeout for a connection.
+/// All have said hello, so none is long in coming now. Gloo waits five times
+/// its timeout for a connection.
 std::shared_ptr<gloo::Context> connect(rendezvous_store& store,
                                        const gloo_options& options,
                                        clock::time_point deadline) {
@@ -107,7 +111,8 @@ std::shared_ptr<gloo::Context> connect(rendezvous_store& store,
   auto made =
     std::make_shared<gloo::rendezvous::Context>(options.rank, options.size);
   made->setTimeout(
-    std::max(std::chrono::milliseconds{1}, time_until(deadline) / 5));
+    std::max(std::chrono::milliseconds{1},
+             std::min(connect_timeout, time_until(deadline)) / 5));
   gloo_store keys{store, options.prefix + "/gloo/", deadline};
   made->connectFullMesh(keys, device);
   return made;

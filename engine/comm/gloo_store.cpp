@@ -1,19 +1,13 @@
 #include "engine/comm/gloo_store.hpp"
 
+#include "engine/base/clock.hpp"
+
 #include <algorithm>
 #include <gloo/common/error.h>
 #include <span>
 #include <utility>
 
 namespace pd {
-
-std::chrono::milliseconds
-time_until(std::chrono::steady_clock::time_point deadline) {
-  using std::chrono::milliseconds;
-  return std::max(milliseconds{0},
-                  std::chrono::duration_cast<milliseconds>(
-                    deadline - std::chrono::steady_clock::now()));
-}
 
 gloo_store::gloo_store(rendezvous_store& store, std::string prefix,
                        clock::time_point deadline)

@@ -33,8 +33,4 @@ private:
   clock::time_point deadline_;
 };
 
-/// What is left until then, at least 0.
-[[nodiscard]] std::chrono::milliseconds
-time_until(std::chrono::steady_clock::time_point deadline);
-
 } // namespace pd

@@ -84,6 +84,8 @@ void row_runner::start(std::shared_ptr<const timetable> all,
   begun_ = 0;
   all_ = std::move(all);
   next_ = 0;
+  batches_.clear(); // of a pass that ended early
+  batch_uses_.clear();
   progress_ = std::make_unique<worker_progress>(*all_, links_, worker_);
   where_.emplace(all_->shape);
   const auto& where = *where_;

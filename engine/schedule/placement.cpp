@@ -61,4 +61,10 @@ placement::placement(const pipeline_shape& shape)
   }
 }
 
+std::string placement::describe(int worker) const {
+  return "worker " + std::to_string(worker) + " (stage "
+         + std::to_string(stage_of(worker)) + ", replica "
+         + std::to_string(replica_of(worker)) + ")";
+}
+
 } // namespace pd

@@ -60,6 +60,9 @@ public:
     return worker_at(stage, static_cast<int>(microbatch % replicas(stage)));
   }
 
+  /// "worker 1 (stage 0, replica 1)".
+  [[nodiscard]] std::string describe(int worker) const;
+
   [[nodiscard]] int virtual_stage(int stage, int chunk) const {
     return chunk * stages() + stage;
   }

@@ -7,6 +7,7 @@
 #include "engine/models/models.hpp"
 #include "engine/program/backward_plan.hpp"
 #include "engine/schedule/validate.hpp"
+#include "engine/train/edges.hpp"
 #include "engine/train/weights.hpp"
 
 #include <algorithm>
@@ -415,6 +416,10 @@ memory_of_worker(const deployment& all, int worker,
               plan.memory(versions_of_worker(all, worker), rule->moments()));
   if (const int batches = batches_of_worker(all, worker); batches > 0)
     items.push_back(batches_item(all, worker, batches));
+  if (all.what.run.workers != "processes")
+    return items;
+  if (const auto bytes = slot_bytes(all, worker, plans); bytes > 0)
+    items.push_back({"slots", bytes, "what comes from other processes"});
   return items;
 }
 
@@ -490,9 +495,7 @@ result<worker_parts> make_worker(const deployment& all, int worker,
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
   for (auto& plan : plans)
     if (auto added = add_chunk(made, std::move(plan), all, worker, ops); !added)
-      return added.failure().within(
-        "worker " + std::to_string(worker) + " (stage "
-        + std::to_string(all.where().stage_of(worker)) + ")");
+      return added.failure().within(all.where().describe(worker));
   if (all.what.model.weights.empty())
     return made;
   for (auto& each : made.programs)

@@ -72,7 +72,7 @@ plan_worker(const deployment& all, int worker, const registry& ops, device& on);
 [[nodiscard]] tensor_type images_type(const job& what); ///< f32 [N, C, H, W]
 [[nodiscard]] tensor_type labels_type(const job& what); ///< i32 [N]
 
-/// The memory of a worker by item, its chunks and its data loader together.
+/// The memory of a worker by item: its chunks, data loader and links together.
 /// Errors: of the optimizer's settings.
 [[nodiscard]] result<std::vector<memory_item>>
 memory_of_worker(const deployment& all, int worker,

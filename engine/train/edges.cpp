@@ -162,4 +162,15 @@ int slots_on(const stage_edge& which, const deployment& all) {
          + 1;
 }
 
+std::int64_t slot_bytes(const deployment& all, int worker,
+                        const std::vector<stage_plan>& plans) {
+  std::int64_t sum = 0;
+  for (const auto& along : edges_into(all, worker)) {
+    const auto& plan = plans[at(all.where().chunk_of_virtual(along.to))];
+    for (const auto& type : types_on(along, all, plan))
+      sum += slots_on(along, all) * type.bytes();
+  }
+  return sum;
+}
+
 } // namespace pd

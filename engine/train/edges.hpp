@@ -64,4 +64,8 @@ order_on(const stage_edge& which, const deployment& all, const timetable& pass);
 /// and not yet be through there, and one that is on its way.
 [[nodiscard]] int slots_on(const stage_edge& which, const deployment& all);
 
+/// Bytes of the slots of all edges into a worker, whose chunks have `plans`.
+[[nodiscard]] std::int64_t slot_bytes(const deployment& all, int worker,
+                                      const std::vector<stage_plan>& plans);
+
 } // namespace pd

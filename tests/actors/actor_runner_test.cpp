@@ -176,15 +176,18 @@ TEST_CASE("a stopped pass ends after whole rounds", "[actors]") {
   std::int64_t updates = 0;
   const auto done = with->loop->run(
     {[&](const update_metrics&, const train_progress&) -> result<void> {
-       stop = ++updates == 3;
+       if (++updates == 3)
+         stop = true;
        return {};
      },
      [](const train_progress&) {},
      [](const evaluation_metrics&) -> result<void> { return {}; }},
     stop);
   REQUIRE(done);
+  CHECK(done->was_interrupted);
   CHECK(done->samples % 8 == 0); // two replicas of 4 samples
   CHECK(done->samples >= 12);
+  CHECK(done->samples < 2 * 24 * 4);
 }
 
 TEST_CASE("a sample that cannot be read ends the run and names its worker",

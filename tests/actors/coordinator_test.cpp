@@ -187,6 +187,19 @@ TEST_CASE("a stopped pass ends for all after the round that the furthest "
                  "2: end at 4"});
 }
 
+TEST_CASE("a stop before an evaluation begins holds it as it begins",
+          "[actors][coordinator]") {
+  job_in_steps job;
+  job.tell(run_pass{0, 0, false});
+  job.workers.take();
+  job.tell(stop_pass{});
+  CHECK(job.workers.said.empty());
+  job.tell_of_all([](int w) { return statistics_aligned{1, w}; });
+  CHECK(job.workers.take()
+        == words{"0: begin 1", "0: hold", "1: begin 1", "1: hold", "2: begin 1",
+                 "0: end at 4", "1: end at 4", "2: end at 4"});
+}
+
 TEST_CASE("a worker that misses its peer is not blamed if the peer's death is "
           "heard of next",
           "[actors][coordinator]") {

@@ -113,12 +113,9 @@ struct link_in_test {
     const int to = what == cargo::activation ? 1 : 0;
     along = {what, 1 - to, to, 1 - to, to};
     link = system.spawn<shell<link_in, link_in_actor>, caf::detached>(
-      link_in_options{all, along,
-                      what == cargo::acknowledgement
-                        ? std::vector<tensor_type>{}
-                        : std::vector{one_number},
-                      group[static_cast<std::size_t>(to)], &device.memory(),
-                      stage, &board.add(to, role::link_in)});
+      link_in_options{all, along, make_memory(),
+                      group[static_cast<std::size_t>(to)], stage,
+                      &board.add(to, role::link_in)});
   }
   ~link_in_test() {
     for (const auto& each : group)
@@ -131,6 +128,17 @@ struct link_in_test {
   }
   link_in_test(const link_in_test&) = delete;
   link_in_test& operator=(const link_in_test&) = delete;
+
+  /// Slots of one number each, instead of the plan's.
+  std::vector<link_slot> make_memory() {
+    std::vector<link_slot> made(
+      static_cast<std::size_t>(slots_on(along, *all)));
+    if (along.what != cargo::acknowledgement)
+      for (auto& each : made)
+        each.push_back(
+          {*device.memory().allocate(one_number.bytes()), 0, one_number, {}});
+    return made;
+  }
 
   template <class Message>
   void tell(Message what) {

@@ -99,7 +99,7 @@ struct stage_in_steps {
                 batch{generation,
                       {microbatch, 4, {*std::move(memory), 0, type, {}}, {}}});
   }
-  std::string doing() { return to_string(board.read(0, role::stage)); }
+  std::string doing() { return board.doing_of(0); }
 };
 
 } // namespace

@@ -12,13 +12,13 @@ TEST_CASE("a status says what is done and what is waited for",
           "[actors][status_board]") {
   status_board board{4};
   auto& stage = board.add(2, role::stage);
-  CHECK(to_string(board.read(2, role::stage)) == "waits for orders");
+  CHECK(board.doing_of(2) == "waits for orders");
   stage.set({.what = doing::runs, .which = {1, act::backward, 70'000}});
-  CHECK(to_string(board.read(2, role::stage)) == "runs 1B70000");
+  CHECK(board.doing_of(2) == "runs 1B70000");
   stage.set({.what = doing::waits,
              .which = {0, act::forward, 3},
              .lack = {want::activation, 3, 65'000}});
-  CHECK(to_string(board.read(2, role::stage))
+  CHECK(board.doing_of(2)
         == "F3 waits for the activation of microbatch 3 from stage 65000");
   board.add(2, role::link_out)
     .set({.what = doing::sends, .index = 5, .peer = 9});
@@ -33,7 +33,7 @@ TEST_CASE("a board shows another mapping of its memory what it holds",
   status_board here{(*memory)->data(), (*memory)->bytes()};
   const status_board there{(*memory)->data(), (*memory)->bytes()};
   here.add(1, role::stage).set({.what = doing::reads, .index = 4});
-  CHECK(to_string(there.read(1, role::stage)) == "reads microbatch 4");
+  CHECK(there.doing_of(1) == "reads microbatch 4");
 }
 
 TEST_CASE("a full board shows those who came in time",
@@ -42,7 +42,7 @@ TEST_CASE("a full board shows those who came in time",
   board.add(0, role::stage).set({.what = doing::deploys});
   board.add(1, role::stage).set({.what = doing::deploys});
   CHECK(board.read().size() == 1);
-  CHECK(to_string(board.read(1, role::stage)) == "waits for orders");
+  CHECK(board.doing_of(1) == "waits for orders");
 }
 
 TEST_CASE("a reader never sees half of a status", "[actors][status_board]") {

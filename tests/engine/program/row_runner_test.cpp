@@ -66,6 +66,26 @@ TEST_CASE("the last own backward of a round tells every bucket, and the update "
   }
 }
 
+TEST_CASE("batches that a pass left over are not the next pass's",
+          "[program][row_runner]") {
+  small_pipeline of{{.name = "pipedream", .shape = {{1}, 1}, .microbatches = 4},
+                    {}};
+  kept_words to;
+  row_runner row{of.parts()[0], of.links(), 0, to};
+  row.start(of.all(), 0);
+  for (const int k : {0, 1, 2, 3}) // the loader reads ahead
+    row.batch_arrived(of.batch(k));
+  REQUIRE(row.step());
+  row.end_at(2);
+  while (row.step()) {}
+  REQUIRE(row.is_over());
+  row.start(of.all(), 4);
+  for (const int k : {0, 1})
+    row.batch_arrived(of.batch(k));
+  while (row.step()) {}
+  CHECK(row.waits_for() == "F2 waits for microbatch 2 from the data loader");
+}
+
 TEST_CASE("a stage without replicas tells no bucket", "[program][row_runner]") {
   small_pipeline of{
     {.name = "gpipe", .shape = {{1}, 1}, .microbatches = 4, .round = 4}, {}};

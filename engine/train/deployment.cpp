@@ -126,8 +126,18 @@ bool has_whole_backwards(const timetable& all) {
   return has_any(all, act::backward);
 }
 
-result<timetable> generated(const deployment& of) {
-  PD_TRY(auto made, generate(of.how));
+/// The timetable of the schedule that the job names, for as many of the
+/// microbatches as fill its rounds.
+result<timetable> generated(const deployment& of, std::int64_t has) {
+  auto how = of.how;
+  PD_TRY(how.microbatches, round_microbatches(how, has));
+  if (how.microbatches == 0)
+    return error{errc::bad_value,
+                 of.what.data.dataset + ": " + std::to_string(has)
+                   + " microbatches of "
+                   + std::to_string(of.what.data.microbatch)
+                   + " samples do not fill one round of every stage"};
+  PD_TRY(auto made, generate(how));
   PD_CHECK(validate(made, of.links));
   return made;
 }
@@ -146,6 +156,13 @@ result<timetable> read_timetable(const deployment& of, std::int64_t has) {
                  path
                    + ": B, and I and W, in one timetable are not supported by "
                      "this version; wanted one or the other"};
+  if (made->shape.chunks != of.how.shape.chunks)
+    return error{errc::bad_value, path + ": its workers have "
+                                    + std::to_string(made->shape.chunks)
+                                    + " chunks; wanted schedule.chunks = "
+                                    + std::to_string(made->shape.chunks)
+                                    + ", got "
+                                    + std::to_string(of.how.shape.chunks)};
   if (made->shape != of.how.shape)
     return error{errc::bad_value,
                  path + ": it is for stages of " + to_string(made->shape)
@@ -161,14 +178,7 @@ result<timetable> read_timetable(const deployment& of, std::int64_t has) {
 
 result<void> make_training(deployment& to) {
   const auto has = available(to.what, to.sizes.training);
-  PD_TRY(to.how.microbatches, round_microbatches(to.how, has));
-  if (to.how.microbatches == 0)
-    return error{errc::bad_value,
-                 to.what.data.dataset + ": " + std::to_string(has)
-                   + " microbatches of "
-                   + std::to_string(to.what.data.microbatch)
-                   + " samples do not fill one round of every stage"};
-  PD_TRY(auto made, to.what.schedule.file.empty() ? generated(to)
+  PD_TRY(auto made, to.what.schedule.file.empty() ? generated(to, has)
                                                   : read_timetable(to, has));
   to.how.microbatches = made.microbatches;
   to.training = std::make_shared<const timetable>(std::move(made));

@@ -140,6 +140,30 @@ TEST_CASE("a timetable from a file is run, and refused for another job",
   std::filesystem::remove(path);
 }
 
+TEST_CASE("an interleaved timetable from a file is run, if the job has its "
+          "chunks",
+          "[train][deployment]") {
+  const auto path = std::filesystem::temp_directory_path()
+                    / ("pd-chunks-" + std::to_string(getpid()) + ".timetable");
+  const std::string stages =
+    "[[stage]]\nuntil = 'pool1'\n[[stage]]\nuntil = 'pool2'\n"
+    "[[stage]]\nuntil = 'fc1'\n[[stage]]\n[schedule]\n";
+  const auto made =
+    deployed(stages + "name = 'interleaved'\nmicrobatches = 4\nchunks = 2\n");
+  REQUIRE(made);
+  std::ofstream{path} << to_string(*made->training);
+  const auto key = "file = '" + path.string() + "'\n";
+  const auto own = deployed(stages + key + "chunks = 2\n");
+  INFO((own ? "" : own.failure().message));
+  REQUIRE(own);
+  CHECK(*own->training == *made->training);
+  CHECK(failure_of(stages + key)
+        == path.string()
+             + ": its workers have 2 chunks; wanted schedule.chunks = 2, got "
+               "1");
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("what the stages of a pipeline cannot carry out is refused",
           "[train][deployment]") {
   auto clipped = read(three_stages);

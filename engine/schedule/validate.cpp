@@ -343,6 +343,93 @@ result<void> check_ends(const timetable& all, const topology& links) {
   return fault(all, waiting, "deadlock: " + to_string(run.deadlock));
 }
 
+// -- (6): in which order do messages and sums meet their others? --------------
+
+bool sends_gradient(act kind) {
+  return kind == act::backward || kind == act::input;
+}
+
+bool sends_activation(act kind) {
+  return kind == act::forward || kind == act::evaluate;
+}
+
+/// See [Note: stopped passes] in validate.hpp.
+result<void> check_rounds_in_order(const timetable& all, int worker,
+                                   bool (*is_sent)(act)) {
+  const auto round = common_round(all);
+  const auto& cells = all.rows[at(worker)];
+  std::vector<const action*> latest(at(all.shape.chunks));
+  for (std::size_t column = 0; column < cells.size(); ++column) {
+    const auto& cell = cells[column];
+    if (!is_sent(cell.kind))
+      continue;
+    const auto* before = std::exchange(latest[at(cell.chunk)], &cell);
+    if (before != nullptr && before->index / round > cell.index / round)
+      return fault(all, {{worker, column}},
+                   to_string(cell) + " stands after " + to_string(*before)
+                     + "; a pass may be stopped between them, at microbatch "
+                     + std::to_string(before->index / round * round));
+  }
+  return {};
+}
+
+/// The last backward of a chunk's round in a row.
+struct round_end {
+  int chunk = 0;
+  std::int64_t round = 0;
+  std::size_t column = 0;
+};
+
+std::string to_string(const round_end& end) {
+  return "round " + std::to_string(end.round) + " of chunk "
+         + std::to_string(end.chunk);
+}
+
+std::vector<round_end> round_ends(const timetable& all, int worker) {
+  const placement place{all.shape};
+  const int stage = place.stage_of(worker);
+  const auto round = all.rounds[at(stage)];
+  const auto share = round / place.replicas(stage);
+  std::vector<std::int64_t> done(at(all.shape.chunks));
+  std::vector<round_end> ends;
+  const auto& cells = all.rows[at(worker)];
+  for (std::size_t column = 0; column < cells.size(); ++column)
+    if (const auto& cell = cells[column];
+        is_last_of_backward(cell.kind) && ++done[at(cell.chunk)] % share == 0)
+      ends.push_back({cell.chunk, cell.index / round, column});
+  return ends;
+}
+
+/// Replicas sum a round's gradients as each ends it, one sum after the other:
+/// the n-th of one meets the n-th of the others.
+result<void> check_sums_meet(const timetable& all, int worker) {
+  const placement place{all.shape};
+  const int first = place.worker_at(place.stage_of(worker), 0);
+  const auto wanted = round_ends(all, first);
+  const auto found = round_ends(all, worker);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i].chunk != wanted[i].chunk || found[i].round != wanted[i].round)
+      return fault(all, {{worker, found[i].column}, {first, wanted[i].column}},
+                   to_string(all.rows[at(worker)][found[i].column]) + " ends "
+                     + to_string(found[i]) + ", where its replica worker "
+                     + std::to_string(first) + " ends " + to_string(wanted[i])
+                     + "; replicas end their rounds in one order");
+  return {};
+}
+
+result<void> check_meetings(const timetable& all, int worker) {
+  PD_CHECK(check_rounds_in_order(all, worker, sends_activation));
+  PD_CHECK(check_rounds_in_order(all, worker, sends_gradient));
+  return check_sums_meet(all, worker);
+}
+
+result<void> check_together(const timetable& all, const topology& links) {
+  PD_CHECK(check_ends(all, links));
+  for (int worker = 0; worker < std::ssize(all.rows); ++worker)
+    PD_CHECK(check_meetings(all, worker));
+  return {};
+}
+
 } // namespace
 
 result<void> validate(const timetable& all, const topology& links) {
@@ -351,7 +438,7 @@ result<void> validate(const timetable& all, const topology& links) {
   PD_CHECK(check_sizes(all));
   PD_CHECK(check_rows(all, rule));
   PD_CHECK(check_promises(all, rule));
-  return check_ends(all, links);
+  return check_together(all, links);
 }
 
 result<void> validate(const timetable& all) {

@@ -23,6 +23,17 @@
 ///     chunk, and every update; of an evaluation every E.
 ///
 /// (5) All rows together run to their ends, as ready.hpp has it.
+///
+/// (6) A chunk's forwards, and its backwards (B or I), go from one common round
+///     to the next. All replicas of a stage end the rounds of their chunks in
+///     the same order.
+///
+/// [Note: stopped passes] A pass that is stopped ends after a common round
+/// (common_round) that no worker is beyond. Rows leave out the rest, so what is
+/// sent on is what the row says with the rest left out. A receiver in another
+/// process that has not heard of the end yet reads the same row with nothing
+/// left out. Both number what has come alike if no microbatch after the end
+/// stands before one that is not: within a round any order will do.
 
 #pragma once
 

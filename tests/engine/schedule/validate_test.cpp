@@ -191,6 +191,42 @@ TEST_CASE("a deadlock over the update of two replicas is found",
            "which waits for B1 of worker 2, which waits for F2 of worker 0");
 }
 
+TEST_CASE("what the receiver in a stopped pass would number wrongly is refused",
+          "[schedule][validate]") {
+  const std::string two_stages = "schedule pipedream\nreplicas 1 1\n"
+                                 "microbatches 2\nrounds 1 1\ndepth 2 2\n";
+  const std::string turned = "F1 F0 B0 U1 B1@0 U2\n";
+  CHECK(refusal_of(two_stages + "worker 0: " + turned + "worker 1: " + turned)
+        == "worker 0, cell 1: F0 stands after F1; a pass may be stopped "
+           "between them, at microbatch 1\n"
+           "                 0   1   2   3     4   5\n"
+           "      worker 0  F1  F0  B0  U1  B1@0  U2\n"
+           "                    ^^\n"
+           "      worker 1  F1  F0  B0  U1  B1@0  U2\n");
+  CHECK(fault_of(two_stages
+                 + "worker 0: F0 F1 B0 U1 B1@0 U2\n"
+                   "worker 1: F0 F1 I1 I0 W0 U1 W1@0 U2\n")
+        == "worker 1, cell 3: I0 stands after I1; a pass may be stopped "
+           "between them, at microbatch 1");
+}
+
+TEST_CASE("within a common round any order is accepted",
+          "[schedule][validate]") {
+  CHECK(refusal_of(flush_of("F1 F0 B1 B0 U1", "F1 B1 F0 B0 U1")) == "none");
+}
+
+TEST_CASE("replicas that sum their chunks in unlike orders are refused",
+          "[schedule][validate]") {
+  const std::string two_replicas =
+    "schedule interleaved\nreplicas 2\nchunks 2\nmicrobatches 2\nrounds 2\n"
+    "depth 2\nworker 0: F0 1F0 1I0 I0 1W0 W0 U1 1U1\nworker 1: ";
+  CHECK(refusal_of(two_replicas + "F1 1F1 1I1 I1 1W1 W1 U1 1U1\n") == "none");
+  CHECK(fault_of(two_replicas + "F1 1F1 1I1 I1 W1 1W1 U1 1U1\n")
+        == "worker 1, cell 4: W1 ends round 0 of chunk 0, where its replica "
+           "worker 0 ends round 0 of chunk 1; replicas end their rounds in one "
+           "order");
+}
+
 TEST_CASE("a head that promises more than the rows hold is refused",
           "[schedule][validate]") {
   CHECK(fault_of("schedule 1f1b\nreplicas 1\n"

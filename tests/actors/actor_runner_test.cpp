@@ -5,7 +5,9 @@
 
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
+#include "tests/actors/outcome.hpp"
 #include "tests/actors/random_delays.hpp"
+#include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 
 #include <catch2/catch.hpp>
@@ -34,15 +36,17 @@ threads_per_worker = 1
 
 const std::string three_stages = "[[stage]]\nuntil = 'pool1'\n"
                                  "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
+const std::string four_stages = "[[stage]]\nuntil = 'pool1'\n"
+                                "[[stage]]\nuntil = 'pool2'\n"
+                                "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
 const std::string hybrid = "[[stage]]\nuntil = 'pool1'\nreplicas = 2\n"
                            "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
 const std::string uneven = "[[stage]]\nuntil = 'pool1'\n"
                            "[[stage]]\nuntil = 'fc1'\nreplicas = 3\n"
                            "[[stage]]\n";
 
-job read(const std::string& text, const std::string& workers = "threads") {
-  const std::vector<std::string> overrides{"run.workers=" + workers};
-  const auto made = parse_job(base + text, "x.toml", overrides);
+job read(const std::string& text) {
+  const auto made = parse_job(base + text, "x.toml");
   if (!made)
     FAIL(made.failure().message);
   return *made;
@@ -51,13 +55,6 @@ job read(const std::string& text, const std::string& workers = "threads") {
 std::string rounds(const std::string& name) {
   return "[schedule]\nname = '" + name + "'\nmicrobatches = 12\n";
 }
-
-struct outcome {
-  std::vector<double> losses;
-  std::vector<double> evaluations;
-  std::map<std::string, std::vector<float>> weights;
-  bool operator==(const outcome&) const = default;
-};
 
 const std::string worker_program = PD_BINARY_DIR "/bin/pd-engine";
 
@@ -69,60 +66,58 @@ std::vector<std::string> late_worker(std::uint64_t seed) {
             + "' '[.late_worker]' -o /dev/null"};
 }
 
-outcome run(const std::string& text, const runner_maker& make,
-            const std::string& workers = "threads") {
-  auto with = open_session(read(text, workers), all_ops(), make);
-  if (!with)
-    FAIL(with.failure().message);
-  outcome made;
-  const std::atomic<bool> never{false};
-  const auto done = with->loop->run(
-    {[&](const update_metrics& at, const train_progress&) -> result<void> {
-       made.losses.push_back(at.loss);
-       return {};
-     },
-     [](const train_progress&) {},
-     [&](const evaluation_metrics& at) -> result<void> {
-       made.evaluations.push_back(at.loss);
-       return {};
-     }},
-    never);
-  if (!done)
-    FAIL(done.failure().message);
-  const auto weights = with->runner->weights();
-  REQUIRE(weights);
-  for (const auto& each : *weights)
-    made.weights[each.name] = each.values;
+job on_small_network(const std::vector<int>& replicas,
+                     const std::string& schedule) {
+  auto made = small_job(small_stages(replicas));
+  made.schedule.name = schedule;
+  made.schedule.microbatches = schedule == "pipedream" ? 1 : 12;
+  made.schedule.chunks = schedule == "interleaved" ? 2 : 1;
   return made;
 }
 
-const std::vector<std::string>& all_jobs() {
-  static const std::vector<std::string> jobs{
-    "",
-    "[[stage]]\nreplicas = 2\n",
-    three_stages,
-    hybrid,
-    uneven,
-    three_stages + "[schedule]\nname = 'model-parallel'\n",
-    three_stages + "[schedule]\nvertical_sync = true\n",
-    hybrid + rounds("gpipe"),
-    hybrid + rounds("1f1b"),
-    three_stages + rounds("pipedream-2bw"),
-    three_stages + rounds("zero-bubble"),
-    three_stages + rounds("zero-bubble-2p"),
-    "[[stage]]\nuntil = 'pool1'\n[[stage]]\nuntil = 'pool2'\n"
-    "[[stage]]\nuntil = 'fc1'\n[[stage]]\n"
-    "[schedule]\nname = 'interleaved'\nchunks = 2\nmicrobatches = 12\n"};
+/// Skip edges, and replicas under the schedules that hand over in their own
+/// ways: in halves, two versions, chunks, rounds of unlike size.
+std::vector<job> jobs_with_skips() {
+  std::vector<job> made{on_small_network({1, 1, 1, 1}, "pipedream")};
+  for (const auto* schedule : {"zero-bubble", "pipedream-2bw"})
+    for (const auto& replicas : {std::vector{2, 1}, {1, 2}})
+      made.push_back(on_small_network(replicas, schedule));
+  made.push_back(on_small_network({2, 2, 2, 2}, "interleaved"));
+  for (const auto& replicas : {std::vector{4, 3, 1}, {1, 3, 1}})
+    made.push_back(on_small_network(replicas, "pipedream"));
+  return made;
+}
+
+const std::vector<job>& all_jobs() {
+  static const std::vector<job> jobs = [] {
+    auto made = jobs_with_skips();
+    for (const auto& each : std::vector<std::string>{
+           "", "[[stage]]\nreplicas = 2\n", three_stages, hybrid, uneven,
+           three_stages + "[schedule]\nname = 'model-parallel'\n",
+           three_stages + "[schedule]\nvertical_sync = true\n",
+           hybrid + rounds("gpipe"), hybrid + rounds("1f1b"),
+           three_stages + rounds("pipedream-2bw"),
+           three_stages + rounds("zero-bubble"),
+           three_stages + rounds("zero-bubble-2p"),
+           four_stages + rounds("interleaved") + "chunks = 2\n"})
+      made.push_back(read(each));
+    return made;
+  }();
   return jobs;
+}
+
+outcome in_processes(job what, const std::vector<std::string>& command) {
+  what.run.workers = "processes";
+  return outcome_of(what, actor_runner::with({command}));
 }
 
 } // namespace
 
 TEST_CASE("actors give the oracle's bits under every schedule", "[actors]") {
   for (const auto& each : all_jobs()) {
-    INFO(each);
-    const auto got = run(each, actor_runner::make);
-    const auto wanted = run(each, {});
+    INFO(describe(each));
+    const auto got = outcome_of(each, actor_runner::make);
+    const auto wanted = outcome_of(each);
     CHECK(got.losses == wanted.losses);
     CHECK(got.evaluations == wanted.evaluations);
     CHECK(got.weights == wanted.weights);
@@ -133,11 +128,11 @@ TEST_CASE("actors give the oracle's bits however late they are",
           "[actors][slow]") {
   std::uint64_t seed = 0;
   for (const auto& each : all_jobs()) {
-    const auto wanted = run(each, {});
-    for (int i = 0; i < 16; ++i) { // 208 runs
-      INFO(each << "\nseed " << seed);
+    const auto wanted = outcome_of(each);
+    for (int i = 0; i < 10; ++i) { // 210 runs
+      INFO(describe(each) << "\nseed " << seed);
       const random_delays late{seed++};
-      CHECK(run(each, actor_runner::make) == wanted);
+      CHECK(outcome_of(each, actor_runner::make) == wanted);
     }
   }
 }
@@ -145,10 +140,8 @@ TEST_CASE("actors give the oracle's bits however late they are",
 TEST_CASE("processes give the oracle's bits under every schedule",
           "[actors][processes]") {
   for (const auto& each : all_jobs()) {
-    INFO(each);
-    CHECK(
-      run(each, actor_runner::with({{worker_program, "worker"}}), "processes")
-      == run(each, {}));
+    INFO(describe(each));
+    CHECK(in_processes(each, {worker_program, "worker"}) == outcome_of(each));
   }
 }
 
@@ -157,12 +150,11 @@ TEST_CASE("processes give the oracle's bits however late their actors and "
           "[actors][processes][slow]") {
   std::uint64_t seed = 0;
   for (const auto& each : all_jobs()) {
-    const auto wanted = run(each, {});
-    for (int i = 0; i < 4; ++i) { // 52 runs
-      INFO(each << "\nseed " << seed);
+    const auto wanted = outcome_of(each);
+    for (int i = 0; i < 3; ++i) { // 63 runs
+      INFO(describe(each) << "\nseed " << seed);
       const random_delays late{seed};
-      CHECK(run(each, actor_runner::with({late_worker(seed)}), "processes")
-            == wanted);
+      CHECK(in_processes(each, late_worker(seed)) == wanted);
       ++seed;
     }
   }

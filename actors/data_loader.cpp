@@ -16,8 +16,6 @@ data_loader::data_loader(data_loader_actor::pointer self,
                          data_loader_options options)
   : self_{self},
     is_{std::move(options)},
-    replica_{is_.all->where().replica_of(is_.worker)},
-    replicas_{is_.all->where().replicas(is_.all->where().stage_of(is_.worker))},
     reads_images_{reads_images(*is_.all, is_.worker)},
     window_{batches_of_worker(*is_.all, is_.worker)} {}
 
@@ -25,7 +23,7 @@ data_loader_actor::behavior_type data_loader::make_behavior() {
   return {[this](const begin_pass& order) { begin(order); },
           [this](const end_pass_at& order) {
             if (order.generation == generation_)
-              end_ = std::min(end_, order.end);
+              std::erase_if(due_, [&](auto each) { return each >= order.end; });
           },
           [this](const batches_used& used) {
             if (used.generation != generation_)
@@ -39,20 +37,21 @@ void data_loader::begin(const begin_pass& order) {
   generation_ = order.generation;
   const bool is_training = order.what.is_training;
   from_ = is_training ? is_.training : is_.evaluation;
-  order_ = value_or_throw(order_of(
-    *is_.all, {is_training ? is_.all->training : is_.all->evaluation,
-               order.what.epoch, order.what.first_microbatch, is_training}));
+  const auto& pass = is_training ? is_.all->training : is_.all->evaluation;
+  order_ = value_or_throw(
+    order_of(*is_.all, {pass, order.what.epoch, order.what.first_microbatch,
+                        is_training}));
   order_->start_epoch(order.what.epoch);
-  end_ = order_->microbatches();
-  next_ = replica_;
+  const auto due = reading_order(*is_.all, is_.worker, *pass);
+  due_.assign(due.begin(), due.end());
   held_ = 0;
   read_ahead();
 }
 
 void data_loader::read_ahead() {
-  for (; held_ < window_ && next_ < end_; next_ += replicas_, ++held_) {
-    is_.shown->set({.what = doing::reads, .index = next_});
-    self_->send(is_.to, batch{generation_, read(next_)});
+  for (; held_ < window_ && !due_.empty(); ++held_, due_.pop_front()) {
+    is_.shown->set({.what = doing::reads, .index = due_.front()});
+    self_->send(is_.to, batch{generation_, read(due_.front())});
   }
   is_.shown->set({});
 }

@@ -12,6 +12,7 @@
 #include "engine/data/sampler.hpp"
 #include "engine/train/deployment.hpp"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -48,16 +49,14 @@ private:
 
   data_loader_actor::pointer self_;
   data_loader_options is_;
-  int replica_, replicas_;
   bool reads_images_;
   std::int64_t window_; ///< batches ahead of the stage or held by it
   std::vector<tensor> memory_;
   std::optional<sampler> order_;
   const dataset* from_ = nullptr;
   std::int64_t generation_ = 0;
-  std::int64_t next_ = 0;
-  std::int64_t end_ = 0;
-  std::int64_t held_ = 0; ///< batches sent and still in use
+  std::deque<std::int64_t> due_; ///< microbatches, in the order of the row
+  std::int64_t held_ = 0;        ///< batches sent and still in use
 };
 
 } // namespace pd

@@ -17,9 +17,9 @@
 /// (2) A handler of a link waits for the other process, as no other actor's
 ///     but gradient_sync's does; closing the group ends every wait.
 ///
-/// (3) What came is given its number in a handler of its own. An end_pass_at
-///     that had come to this worker before the bytes has been handled by then;
-///     what comes for the next pass was sent after all have ended this one.
+/// (3) What came is given its number by the sender's whole row until an
+///     end_pass_at comes, and by what it left of it then. Both are the same
+///     number: [Note: stopped passes].
 
 #pragma once
 

@@ -285,15 +285,20 @@ memory_item batches_item(const deployment& all, int worker, int batches) {
             + format_bytes(each)};
 }
 
-/// True if a chunk of the worker has a source of this op that a loader fills.
-bool reads(const deployment& all, int worker, const std::string& op) {
+/// True if the chunk has a source of this op that a loader fills.
+bool chunk_reads(const deployment& all, int worker, int chunk,
+                 const std::string& op) {
   const auto where = all.where();
-  for (int c = 0; c < all.how.shape.chunks; ++c) {
-    const auto index = where.virtual_stage(where.stage_of(worker), c);
-    for (const auto& node : all.stages[at(index)].net.net.nodes)
-      if (node.op == op && is_from_loader(node))
-        return true;
-  }
+  const auto index = where.virtual_stage(where.stage_of(worker), chunk);
+  return std::ranges::any_of(
+    all.stages[at(index)].net.net.nodes,
+    [&](const auto& node) { return node.op == op && is_from_loader(node); });
+}
+
+bool reads(const deployment& all, int worker, const std::string& op) {
+  for (int c = 0; c < all.how.shape.chunks; ++c)
+    if (chunk_reads(all, worker, c, op))
+      return true;
   return false;
 }
 
@@ -396,6 +401,24 @@ bool reads_images(const deployment& all, int worker) {
 
 bool reads_batches(const deployment& all, int worker) {
   return reads_images(all, worker) || reads(all, worker, "labels");
+}
+
+std::vector<std::int64_t> reading_order(const deployment& all, int worker,
+                                        const timetable& pass) {
+  std::vector<bool> chunks;
+  for (int c = 0; c < pass.shape.chunks; ++c)
+    chunks.push_back(chunk_reads(all, worker, c, "input")
+                     || chunk_reads(all, worker, c, "labels"));
+  std::vector<bool> is_read(at(pass.microbatches));
+  std::vector<std::int64_t> order;
+  for (const auto& each : pass.rows[at(worker)]) {
+    if ((each.kind != act::forward && each.kind != act::evaluate)
+        || !chunks[at(each.chunk)] || is_read[at(each.index)])
+      continue;
+    is_read[at(each.index)] = true;
+    order.push_back(each.index);
+  }
+  return order;
 }
 
 int batches_of_worker(const deployment& all, int worker) {

@@ -64,6 +64,11 @@ plan_worker(const deployment& all, int worker, const registry& ops, device& on);
 /// True if one takes images or labels.
 [[nodiscard]] bool reads_batches(const deployment& all, int worker);
 
+/// The microbatches that its data loader brings in a pass: as its row takes
+/// them.
+[[nodiscard]] std::vector<std::int64_t>
+reading_order(const deployment& all, int worker, const timetable& pass);
+
 /// Batches that the worker's data loader has memory for: those in flight and
 /// two ahead; 0 if it has no loader.
 [[nodiscard]] int batches_of_worker(const deployment& all, int worker);

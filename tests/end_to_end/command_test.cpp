@@ -136,7 +136,7 @@ TEST_CASE("an interrupted run ends after its update with 130 and keeps its "
   const scratch_folder in;
   const auto job = in.write(
     "long.toml", small_job("[train]\nepochs = 100000\nprint_every = 1\n"));
-  const running engine{in, {"run", job, "--runs", in / "runs"}};
+  running engine{in, {"run", job, "--runs", in / "runs"}};
   REQUIRE(engine.prints("loss"));
   engine.signal(SIGINT);
   const auto done = engine.wait();
@@ -263,7 +263,7 @@ TEST_CASE("an interrupted pipeline drains and ends with 130",
   const scratch_folder in;
   const auto job = in.write(
     "hybrid.toml", small_job("[train]\nepochs = 100000\n" + hybrid_stages));
-  const running one{in, {"run", job, "--runs", in / "runs"}};
+  running one{in, {"run", job, "--runs", in / "runs"}};
   REQUIRE(one.prints("epoch 1 "));
   one.signal(SIGINT);
   const auto done = one.wait();

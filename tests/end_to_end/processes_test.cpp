@@ -7,10 +7,8 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 using namespace pd::test;
 using namespace std::chrono_literals;
@@ -28,25 +26,6 @@ std::string job(const std::string& workers, int epochs) {
 }
 
 constexpr int endless = 1'000'000;
-
-/// Looks until it is true; false if it never is within the time.
-bool comes_true(std::chrono::milliseconds within,
-                const std::function<bool()>& claim) {
-  const auto deadline = std::chrono::steady_clock::now() + within;
-  while (!claim()) {
-    if (std::chrono::steady_clock::now() > deadline)
-      return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
-bool are_gone(const std::vector<pid_t>& all) {
-  for (const auto each : all)
-    if (is_alive(each))
-      return false;
-  return true;
-}
 
 /// A file that the one run in a folder left.
 std::string left_in(const std::string& runs, const std::string& file) {
@@ -104,10 +83,9 @@ TEST_CASE(
   "it, its stage, what it did and the signal",
   "[end_to_end][processes]") {
   const scratch_folder here;
-  const running job_run{here,
-                        {"run",
-                         here.write("job.toml", job("processes", endless)),
-                         "--runs", here / "runs"}};
+  running job_run{here,
+                  {"run", here.write("job.toml", job("processes", endless)),
+                   "--runs", here / "runs"}};
   REQUIRE(job_run.prints("epoch 1 "));
   const auto workers = job_run.children();
   REQUIRE(workers.size() == 4);
@@ -125,13 +103,28 @@ TEST_CASE(
   CHECK(comes_true(2s, [&] { return are_gone(workers); }));
 }
 
+TEST_CASE("a program that a test does not wait for is killed, and its workers",
+          "[end_to_end][processes]") {
+  const scratch_folder here;
+  std::vector<pid_t> all;
+  {
+    const running job_run{here,
+                          {"run",
+                           here.write("job.toml", job("processes", endless)),
+                           "--runs", here / "runs"}};
+    REQUIRE(comes_true(1min, [&] { return job_run.children().size() == 4; }));
+    all = job_run.children();
+    all.push_back(job_run.id());
+  }
+  CHECK(comes_true(5s, [&] { return are_gone(all); }));
+}
+
 TEST_CASE("no worker lives 5 s after its coordinator was killed with -9",
           "[end_to_end][processes]") {
   const scratch_folder here;
-  const running job_run{here,
-                        {"run",
-                         here.write("job.toml", job("processes", endless)),
-                         "--runs", here / "runs"}};
+  running job_run{here,
+                  {"run", here.write("job.toml", job("processes", endless)),
+                   "--runs", here / "runs"}};
   REQUIRE(job_run.prints("epoch 1 "));
   const auto workers = job_run.children();
   REQUIRE(workers.size() == 4);
@@ -144,10 +137,9 @@ TEST_CASE("Ctrl-C ends a job of processes after whole rounds, with 130 and its "
           "weights",
           "[end_to_end][processes]") {
   const scratch_folder here;
-  const running job_run{here,
-                        {"run",
-                         here.write("job.toml", job("processes", endless)),
-                         "--runs", here / "runs"}};
+  running job_run{here,
+                  {"run", here.write("job.toml", job("processes", endless)),
+                   "--runs", here / "runs"}};
   REQUIRE(job_run.prints("epoch 1 "));
   const auto workers = job_run.children();
   job_run.signal(SIGINT);
@@ -161,10 +153,9 @@ TEST_CASE("Ctrl-C ends a job of processes after whole rounds, with 130 and its "
 TEST_CASE("a second Ctrl-C ends a job of processes at once, and its workers",
           "[end_to_end][processes]") {
   const scratch_folder here;
-  const running job_run{here,
-                        {"run",
-                         here.write("job.toml", job("processes", endless)),
-                         "--runs", here / "runs"}};
+  running job_run{here,
+                  {"run", here.write("job.toml", job("processes", endless)),
+                   "--runs", here / "runs"}};
   REQUIRE(job_run.prints("epoch 1 "));
   const auto workers = job_run.children();
   REQUIRE(!workers.empty());

@@ -1,7 +1,6 @@
 #include "tests/end_to_end/running_program.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
@@ -74,6 +73,17 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+bool comes_true(std::chrono::milliseconds within,
+                const std::function<bool()>& claim) {
+  const auto deadline = std::chrono::steady_clock::now() + within;
+  while (!claim()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  return true;
+}
+
 running::running(const scratch_folder& in, std::vector<std::string> arguments)
   : out_{in / "stdout"}, err_{in / "stderr"} {
   arguments.insert(arguments.begin(), program);
@@ -84,27 +94,44 @@ running::running(const scratch_folder& in, std::vector<std::string> arguments)
     become(arguments);
 }
 
+running::~running() {
+  if (has_ended())
+    return;
+  for (const auto each : children()) // one that was stopped hears no order
+    kill(each, SIGKILL);
+  signal(SIGKILL);
+  wait();
+}
+
 void running::signal(int which) const {
   kill(id_, which);
 }
 
-ended running::wait() const {
+ended running::wait() {
   int status = 0;
-  waitpid(id_, &status, 0);
+  if (!status_ && waitpid(id_, &status, 0) == id_)
+    status_ = status;
   const int code =
-    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    WIFEXITED(*status_) ? WEXITSTATUS(*status_) : 128 + WTERMSIG(*status_);
   return {code, read(out_), read(err_)};
 }
 
+std::optional<ended> running::wait_within(std::chrono::milliseconds limit) {
+  if (!comes_true(limit, [this] { return has_ended(); }))
+    return std::nullopt;
+  return wait();
+}
+
+bool running::has_ended() {
+  int status = 0;
+  if (!status_ && waitpid(id_, &status, WNOHANG) == id_)
+    status_ = status;
+  return status_.has_value();
+}
+
 bool running::prints(const std::string& text) const {
-  using namespace std::chrono;
-  const auto deadline = steady_clock::now() + minutes{1};
-  while (steady_clock::now() < deadline) {
-    if (out().find(text) != std::string::npos)
-      return true;
-    std::this_thread::yield();
-  }
-  return false;
+  return comes_true(std::chrono::minutes{1},
+                    [&] { return out().find(text) != std::string::npos; });
 }
 
 std::vector<pid_t> running::children() const {
@@ -126,6 +153,7 @@ void running::become(const std::vector<std::string>& arguments) const {
   dup2(open(out_.c_str(), mode, 0600), STDOUT_FILENO);
   dup2(open(err_.c_str(), mode, 0600), STDERR_FILENO);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& each : arguments)
     argv.push_back(const_cast<char*>(each.c_str()));
   argv.push_back(nullptr);
@@ -140,6 +168,14 @@ ended run(const scratch_folder& in, std::vector<std::string> arguments) {
 bool is_alive(pid_t process) {
   const auto state = facts_of(process).state;
   return state != 'X' && state != 'Z';
+}
+
+bool are_gone(const std::vector<pid_t>& all) {
+  return std::ranges::none_of(all, is_alive);
+}
+
+bool is_stopped(pid_t process) {
+  return facts_of(process).state == 'T';
 }
 
 } // namespace pd::test

@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -37,15 +40,27 @@ struct ended {
   std::string err;
 };
 
-/// A pd-engine that runs beside the test.
+/// Looks every millisecond; false if it never is within the time.
+[[nodiscard]] bool comes_true(std::chrono::milliseconds within,
+                              const std::function<bool()>& claim);
+
+/// A pd-engine that runs beside the test. Killed, and its workers, if nobody
+/// has waited for its end.
 class running {
 public:
   running(const scratch_folder& in, std::vector<std::string> arguments);
+  running(const running&) = delete;
+  running& operator=(const running&) = delete;
+  ~running();
 
   [[nodiscard]] std::string out() const { return read(out_); }
   [[nodiscard]] pid_t id() const { return id_; }
   void signal(int which) const;
-  [[nodiscard]] ended wait() const;
+  ended wait();
+  /// Nothing if it goes on.
+  [[nodiscard]] std::optional<ended>
+  wait_within(std::chrono::milliseconds limit);
+  [[nodiscard]] bool has_ended();
 
   /// Waits until `text` is printed; false after a minute.
   [[nodiscard]] bool prints(const std::string& text) const;
@@ -59,6 +74,7 @@ private:
   std::string out_;
   std::string err_;
   pid_t id_ = -1;
+  std::optional<int> status_; ///< as waitpid has it, once it has ended
 };
 
 [[nodiscard]] ended run(const scratch_folder& in,
@@ -66,5 +82,8 @@ private:
 
 /// False for one that is gone, or waits for its parent to look.
 [[nodiscard]] bool is_alive(pid_t process);
+[[nodiscard]] bool are_gone(const std::vector<pid_t>& all);
+/// By SIGSTOP: it does nothing more.
+[[nodiscard]] bool is_stopped(pid_t process);
 
 } // namespace pd::test

@@ -14,6 +14,8 @@
 /// - A buffer that ends while its message is queued stops the connection for
 ///   ever; so it stays until the other side must have got it, or is gone.
 /// - Writing to a broken connection raises SIGPIPE; so it is blocked.
+/// - connectFullMesh waits seconds for the connection of a rank that has died;
+///   so connections are made here, and may be given up (gloo_mesh.hpp).
 /// - close() resets the connection, and the other side loses what it has not
 ///   read; so ranks part with a handshake.
 

@@ -2,11 +2,10 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/comm/gloo_group.hpp"
-#include "engine/comm/gloo_store.hpp"
+#include "engine/comm/gloo_mesh.hpp"
 #include "engine/comm/host_address.hpp"
 
 #include <algorithm>
-#include <gloo/rendezvous/context.h>
 #include <gloo/transport/tcp/device.h>
 
 namespace pd {
@@ -103,19 +102,19 @@ open_device(const gloo_options& options) {
 
 /// All have said hello, so none is long in coming now. Gloo waits five times
 /// its timeout for a connection.
-std::shared_ptr<gloo::Context> connect(rendezvous_store& store,
-                                       const gloo_options& options,
-                                       clock::time_point deadline) {
+result<std::shared_ptr<gloo::Context>> connect(rendezvous_store& store,
+                                               const gloo_options& options,
+                                               clock::time_point deadline) {
   const sigpipe_blocked guard; // for the device's thread
-  auto device = open_device(options);
-  auto made =
-    std::make_shared<gloo::rendezvous::Context>(options.rank, options.size);
+  const auto device = open_device(options);
+  auto made = std::make_shared<gloo_mesh>(options.rank, options.size);
   made->setTimeout(
     std::max(std::chrono::milliseconds{1},
              std::min(connect_timeout, time_until(deadline)) / 5));
-  gloo_store keys{store, options.prefix + "/gloo/", deadline};
-  made->connectFullMesh(keys, device);
-  return made;
+  const store_watch watch{store, *made,
+                          rank_key(options, options.rank) + "/met", deadline};
+  PD_CHECK(made->connect(device, store, options.prefix, deadline));
+  return std::shared_ptr<gloo::Context>{std::move(made)};
 }
 
 result<std::unique_ptr<communicator>> join(rendezvous_store& store,
@@ -125,7 +124,8 @@ result<std::unique_ptr<communicator>> join(rendezvous_store& store,
   PD_CHECK(say_hello(store, options));
   for (int rank = 0; rank < options.size; ++rank)
     PD_CHECK(meet_rank(store, options, rank, deadline));
-  auto group = std::make_shared<gloo_group>(connect(store, options, deadline));
+  PD_TRY(auto connected, connect(store, options, deadline));
+  auto group = std::make_shared<gloo_group>(std::move(connected));
   std::unique_ptr<communicator> made =
     std::make_unique<gloo_communicator>(options, group);
   group->start();

@@ -28,8 +28,8 @@ struct gloo_options {
 /// Owns: an epoll thread, and two threads for every other rank, which sleep
 /// but for messages of some bytes.
 /// Thread: any; the store is not used after the return.
-/// Errors: io if a rank does not come, with its number; bad_value if the ranks
-/// disagree on the options, or the host has no address.
+/// Errors: io if a rank does not come, with its number, or the store is closed;
+/// bad_value if the ranks disagree on the options, or the host has no address.
 [[nodiscard]] result<std::unique_ptr<communicator>>
 make_gloo_communicator(rendezvous_store& store, const gloo_options& options);
 

@@ -30,7 +30,8 @@ public:
   /// Errors: io if the store cannot be reached.
   virtual result<void> set(const std::string& key, bytes value) = 0;
 
-  /// Waits until the key is set. Errors: io if it is not within the timeout.
+  /// Waits until the key is set. Errors: io if it is not within the timeout, or
+  /// the store is closed or lost.
   [[nodiscard]] virtual result<bytes>
   get(const std::string& key, std::chrono::milliseconds timeout) = 0;
 };

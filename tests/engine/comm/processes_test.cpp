@@ -4,8 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <future>
+#include <thread>
 #include <unistd.h>
 
 using namespace pd;
@@ -52,6 +54,52 @@ struct two_and_a_child {
 };
 
 constexpr std::size_t long_bytes = 96U << 20U;
+
+/// A store in memory that can be closed, and says how many ranks listen.
+class closing_store final : public rendezvous_store {
+public:
+  result<void> set(const std::string& key, bytes value) override {
+    PD_CHECK(values_.set(key, std::move(value)));
+    if (key.find("/addresses") != std::string::npos)
+      ++listening;
+    return {};
+  }
+
+  result<bytes> get(const std::string& key,
+                    std::chrono::milliseconds timeout) override {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!is_closed && time_until(deadline) > 0ms)
+      if (auto found = values_.get(key, 1ms))
+        return found;
+    return error{errc::io, is_closed ? "the store is closed" : "too late"};
+  }
+
+  std::atomic<int> listening = 0;
+  std::atomic<bool> is_closed = false;
+
+private:
+  memory_store values_;
+};
+
+/// The same for a rank that goes no further than to listen, until it is closed.
+class stuck_store final : public rendezvous_store {
+public:
+  explicit stuck_store(closing_store& of) : of_{of} {}
+
+  result<void> set(const std::string& key, bytes value) override {
+    return of_.set(key, std::move(value));
+  }
+
+  result<bytes> get(const std::string& key,
+                    std::chrono::milliseconds timeout) override {
+    if (key.find("/addresses") == std::string::npos)
+      return of_.get(key, timeout);
+    return of_.get("what nobody sets", timeout);
+  }
+
+private:
+  closing_store& of_;
+};
 
 } // namespace
 
@@ -220,6 +268,30 @@ TEST_CASE("a group that a rank does not join is an error that names it",
   CHECK(made.failure().code == errc::io);
   CHECK_THAT(made.failure().message,
              Catch::StartsWith("group 'lonely': rank 1 did not come: "));
+}
+
+TEST_CASE("a store that is closed ends the wait for a rank that listens but "
+          "never connects",
+          "[comm][gloo]") {
+  constexpr int size = 17; // by chance, rank 0 listens for some of them
+  closing_store store;
+  stuck_store stuck{store};
+  std::vector<std::future<std::string>> joining;
+  for (int rank = 0; rank < size; ++rank)
+    joining.push_back(start([&, rank]() -> result<void> {
+      gloo_options options;
+      options.rank = rank;
+      options.size = size;
+      PD_CHECK(make_gloo_communicator(
+        rank == 0 ? static_cast<rendezvous_store&>(store) : stuck, options));
+      return {};
+    }));
+  while (store.listening < size)
+    std::this_thread::sleep_for(1ms);
+  store.is_closed = true;
+  REQUIRE(joining[0].wait_for(3s) == std::future_status::ready);
+  for (auto& each : joining)
+    CHECK_THAT(each.get(), Catch::EndsWith("the store is closed"));
 }
 
 TEST_CASE("ranks that disagree on the options are told so", "[comm][gloo]") {

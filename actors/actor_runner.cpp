@@ -34,6 +34,8 @@ constexpr double cause_s = 1.5;
 
 constexpr std::uint64_t weights_tag = 0;
 
+const std::atomic<bool> never{false};
+
 bool has_processes(const deployment& all) {
   return all.what.run.workers == "processes";
 }
@@ -56,12 +58,14 @@ struct actor_runner::parts {
   coordinator_actor coordinating;
   std::shared_ptr<communicator> group; ///< of all workers and this
   std::string device;
+  const std::atomic<bool>* stop = nullptr; ///< of deploy(); null after it
   result<void> failure;
   std::int64_t stall_us = 0;
   std::vector<double> busy_shares;
 
   void coordinate();
-  result<void> deploy();
+  result<void> deploy(const std::atomic<bool>& asked);
+  void heed_stop();
   template <class... Handlers>
   result<void> listen_until(const bool& is_over,
                             const std::function<void()>& meanwhile,
@@ -101,6 +105,7 @@ actor_runner::parts::listen_until(const bool& is_over,
       (*client)->send(coordinating, report_status{});
       heard_us = now_us();
     }
+    heed_stop();
     meanwhile();
   }
   return failure;
@@ -153,7 +158,17 @@ void actor_runner::parts::coordinate() {
   host->watch(coordinating);
 }
 
-result<void> actor_runner::parts::deploy() {
+/// Nothing is to be drained yet: the job ends as if a worker had failed.
+void actor_runner::parts::heed_stop() {
+  if (!stop || !*stop)
+    return;
+  const auto why = deployment_interrupted();
+  (*client)->send(coordinating, run_failed{why.code, why.message});
+  stop = nullptr;
+}
+
+result<void> actor_runner::parts::deploy(const std::atomic<bool>& asked) {
+  stop = &asked;
   (*client)->send(coordinating, deploy_job{});
   bool are_ready = false;
   PD_CHECK(listen_until(
@@ -165,8 +180,10 @@ result<void> actor_runner::parts::deploy() {
   bool is_deployed = false;
   const auto hear = [&](const job_deployed&) { is_deployed = true; };
   PD_TRY(group, beside([this] { return host->join(); }, hear));
-  return listen_until(
-    is_deployed, [] {}, hear);
+  PD_CHECK(listen_until(
+    is_deployed, [] {}, hear));
+  stop = nullptr;
+  return {};
 }
 
 result<std::unique_ptr<pipeline_runner>>
@@ -180,6 +197,7 @@ runner_maker actor_runner::with(actor_runner_options options) {
            std::shared_ptr<const deployment> of, const registry& ops,
            const dataset* training, const dataset* evaluation)
            -> result<std::unique_ptr<pipeline_runner>> {
+    const auto& stop = options.stop ? *options.stop : never;
     auto made = std::make_unique<parts>();
     made->all = std::move(of);
     made->config = config_for(*made->all);
@@ -187,14 +205,14 @@ runner_maker actor_runner::with(actor_runner_options options) {
     made->client.emplace(*made->system);
     if (has_processes(*made->all)) {
       PD_TRY(made->host, start_worker_processes(*made->system, made->all,
-                                                options.worker_command));
+                                                options.worker_command, stop));
     } else {
       made->host =
         make_local_workers(*made->system, made->all, ops, training, evaluation);
     }
     made->coordinate();
     std::unique_ptr<pipeline_runner> runner{new actor_runner{std::move(made)}};
-    PD_CHECK(static_cast<actor_runner&>(*runner).is_->deploy());
+    PD_CHECK(static_cast<actor_runner&>(*runner).is_->deploy(stop));
     return runner;
   };
 }

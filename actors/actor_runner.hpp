@@ -10,6 +10,7 @@
 #include "engine/train/pipeline_runner.hpp"
 #include "engine/train/session.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ namespace pd {
 struct actor_runner_options {
   /// What starts a worker's process: see run_worker_process.
   std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
+  /// Once it is set, make() gives up; null: it never is. Outlives make().
+  const std::atomic<bool>* stop = nullptr;
 };
 
 class actor_runner final : public pipeline_runner {
@@ -26,7 +29,7 @@ public:
   /// Starts and deploys all workers, as the job's run.workers says. The
   /// datasets may be null if no pass uses them.
   /// @pre `ops` and the datasets outlive this
-  /// Errors: of the workers, the first of them with its name.
+  /// Errors: of the workers, the first of them with its name; interrupted.
   [[nodiscard]] static result<std::unique_ptr<pipeline_runner>>
   make(std::shared_ptr<const deployment> of, const registry& ops,
        const dataset* training, const dataset* evaluation);

@@ -77,9 +77,9 @@ worker_actor::behavior_type worker::make_behavior() {
 
 // -- getting ready -----------------------------------------------------------
 
-void worker::fail(const error& why) {
+void worker::fail(const error& why, bool is_peer) {
   self_->send(coordinator_, worker_failed{seat_.worker, why.code, "", "",
-                                          why.message, false});
+                                          why.message, is_peer});
 }
 
 void worker::deploy(const deploy_worker& order) {
@@ -117,7 +117,7 @@ result<void> worker::make_links() {
 void worker::join() {
   shown_->set({.what = doing::meets});
   if (const auto met = meet(); !met)
-    return fail(met.failure());
+    return fail(met.failure(), true);
   shown_->set({});
   spawn_all();
   self_->send(coordinator_, groups_joined{seat_.worker});

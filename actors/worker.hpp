@@ -83,7 +83,7 @@ private:
   result<void> make_links();
   void join();
   result<void> meet();
-  void fail(const error& why);
+  void fail(const error& why, bool is_peer = false);
 
   void spawn_all();
   void spawn_loader();

@@ -12,6 +12,11 @@
 
 namespace pd {
 
+/// Of who is told to stop before there is anything to drain.
+[[nodiscard]] inline error deployment_interrupted() {
+  return {errc::interrupted, "interrupted before all workers were ready"};
+}
+
 /// Thread: its owner's.
 class worker_host {
 public:

@@ -35,6 +35,7 @@ constexpr std::chrono::seconds connect_timeout{10};
 constexpr std::chrono::milliseconds death_delay{500};
 constexpr std::chrono::seconds end_patience{10};
 constexpr std::chrono::seconds failed_end_patience{1};
+constexpr std::chrono::milliseconds no_patience{0}; // with who hears no order
 
 const std::string says_listening = "listening on ";
 
@@ -63,16 +64,20 @@ public:
 
   ~worker_processes() override { worker_processes::end(true); }
 
-  result<void> start_all(const std::vector<std::string>& command) {
+  result<void> start_all(const std::vector<std::string>& command,
+                         const std::atomic<bool>& stop) {
     const auto where = all_->where();
     for (int w = 0; w < where.workers(); ++w)
       if (const auto done = start(w, command); !done)
         return done.failure().within(where.describe(w));
-    for (int w = 0; w < where.workers(); ++w)
+    for (int w = 0; w < where.workers(); ++w) {
+      if (stop)
+        return deployment_interrupted();
       if (const auto done = connect_to(static_cast<std::size_t>(w)); !done)
         return error{errc::io,
                      where.describe(w) + ": "
                        + news_->death_of(w).value_or(done.failure().message)};
+    }
     return {};
   }
 
@@ -103,8 +108,9 @@ public:
       caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
     const auto deadline = std::chrono::steady_clock::now()
                           + (have_failed ? failed_end_patience : end_patience);
-    for (const auto& each : processes_)
-      each->end(time_until(deadline));
+    for (std::size_t w = 0; w < processes_.size(); ++w)
+      processes_[w]->end(w < workers_.size() ? time_until(deadline)
+                                             : no_patience);
     processes_.clear();
     workers_.clear();
     caf::anon_send_exit(meeting_, caf::exit_reason::user_shutdown);
@@ -263,12 +269,11 @@ result<void> check_listen(const network_address& at) {
 
 } // namespace
 
-result<std::unique_ptr<worker_host>>
-start_worker_processes(caf::actor_system& in,
-                       const std::shared_ptr<const deployment>& all,
-                       const std::vector<std::string>& command) {
+result<std::unique_ptr<worker_host>> start_worker_processes(
+  caf::actor_system& in, const std::shared_ptr<const deployment>& all,
+  const std::vector<std::string>& command, const std::atomic<bool>& stop) {
   auto made = std::make_unique<worker_processes>(in, all);
-  PD_CHECK(made->start_all(command));
+  PD_CHECK(made->start_all(command, stop));
   return std::unique_ptr<worker_host>{std::move(made)};
 }
 

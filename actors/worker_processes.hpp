@@ -17,6 +17,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,11 +27,10 @@ namespace pd {
 /// Starts a process for each worker, with `command` and the options that
 /// run_worker_process wants, and connects to it.
 /// @pre `in` has a network_config
-/// Errors: io, with the worker.
-[[nodiscard]] result<std::unique_ptr<worker_host>>
-start_worker_processes(caf::actor_system& in,
-                       const std::shared_ptr<const deployment>& all,
-                       const std::vector<std::string>& command);
+/// Errors: io, with the worker; deployment_interrupted once `stop` is set.
+[[nodiscard]] result<std::unique_ptr<worker_host>> start_worker_processes(
+  caf::actor_system& in, const std::shared_ptr<const deployment>& all,
+  const std::vector<std::string>& command, const std::atomic<bool>& stop);
 
 struct worker_process_options {
   network_address listen;

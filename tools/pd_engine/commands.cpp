@@ -27,6 +27,11 @@ void job_arguments::add_to(CLI::App& app) {
 
 void fail(command_context& context, const error& why, bool has_begun) {
   std::fflush(stdout);
+  if (!has_begun && why.code == errc::interrupted) {
+    std::fprintf(stderr, "pd-engine: %s\n", why.message.c_str());
+    context.status = interrupted_status;
+    return;
+  }
   std::fprintf(stderr, "pd-engine: error: %s\n", why.message.c_str());
   context.status =
     !has_begun && is_invalid_input(why.code) ? invalid_input : job_failed;

@@ -14,6 +14,9 @@
 
 namespace pd {
 
+/// Exit status of who ends since a person asked for it.
+inline constexpr int interrupted_status = 130;
+
 /// What all commands share.
 struct command_context {
   const registry& ops;
@@ -39,7 +42,8 @@ void add_models(CLI::App& app, command_context& context);
 void add_datasets(CLI::App& app, command_context& context);
 
 /// Prints "pd-engine: error: ..." as the last line on stderr and sets the
-/// status: 1 if the job itself failed, 2 if what was given is invalid.
+/// status: 1 if the job itself failed, 2 if what was given is invalid. What was
+/// interrupted before it began is no error: "pd-engine: interrupted ...", 130.
 void fail(command_context& context, const error& why, bool has_begun = false);
 
 } // namespace pd

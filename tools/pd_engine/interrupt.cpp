@@ -1,13 +1,13 @@
 #include "tools/pd_engine/interrupt.hpp"
 
+#include "tools/pd_engine/commands.hpp"
+
 #include <csignal>
 #include <unistd.h>
 
 namespace pd {
 
 namespace {
-
-constexpr int interrupted_status = 130;
 
 std::atomic<bool> was_asked{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
@@ -16,7 +16,7 @@ void on_signal(int) {
   if (was_asked.exchange(true))
     _exit(interrupted_status);
   constexpr char text[] =
-    "\ninterrupted: ending after this update; again ends at once\n";
+    "\ninterrupted: ending after what has begun; again ends at once\n";
   [[maybe_unused]] const auto written =
     write(STDERR_FILENO, text, sizeof text - 1);
 }

@@ -17,8 +17,6 @@ namespace pd {
 
 namespace {
 
-constexpr int interrupted_status = 130;
-
 struct run_arguments {
   job_arguments which;
   std::string runs = "runs";
@@ -175,7 +173,8 @@ void run(const run_arguments& given, command_context& context) {
   const auto job = load_job(given.which.path, overrides);
   if (!job)
     return fail(context, job.failure());
-  auto with = open_session(*job, context.ops, actor_runner::make);
+  auto with =
+    open_session(*job, context.ops, actor_runner::with({.stop = &stop}));
   if (!with)
     return fail(context, with.failure());
   auto directory = open_directory(*with, given, context);

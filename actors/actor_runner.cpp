@@ -91,7 +91,7 @@ actor_runner::parts::listen_until(const bool& is_over,
   while (!is_over && failure) {
     bool is_silent = false;
     (*client)->receive(
-      handlers...,
+      Handlers{handlers}..., // which are moved from
       [&](const run_failed& x) {
         failure = error{x.code, x.what};
       },

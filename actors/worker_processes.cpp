@@ -81,10 +81,14 @@ public:
     return {};
   }
 
-  const std::vector<worker_actor>& workers() const override { return workers_; }
-  rendezvous_actor meeting_place() const override { return meeting_; }
+  [[nodiscard]] const std::vector<worker_actor>& workers() const override {
+    return workers_;
+  }
+  [[nodiscard]] rendezvous_actor meeting_place() const override {
+    return meeting_;
+  }
 
-  std::string doing(int worker) const override {
+  [[nodiscard]] std::string doing(int worker) const override {
     return boards_[static_cast<std::size_t>(worker)].board->doing_of(worker);
   }
 

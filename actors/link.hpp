@@ -14,8 +14,8 @@
 ///     are sent. A send waits for the wire and for the link at its other end,
 ///     and never for the other stage.
 ///
-/// (2) A handler of a link waits for the other process, as no other actor's
-///     but gradient_sync's does; closing the group ends every wait.
+/// (2) A handler of a link waits for the other process; closing the group ends
+///     every wait.
 ///
 /// (3) What came is given its number by the sender's whole row until an
 ///     end_pass_at comes, and by what it left of it then. Both are the same

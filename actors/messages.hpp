@@ -2,7 +2,9 @@
 ///
 ///     client        -> coordinator    deploy_job, run_pass, stop_pass,
 ///                                     collect_weights, report_status,
-///                                     report_trace
+///                                     report_trace; run_failed, if it is
+///                                     interrupted before all are ready
+///     client        -> worker         open_log
 ///     coordinator   -> client         workers_ready, job_deployed,
 ///                                     progress_reported, pass_over,
 ///                                     weights_named, trace_reported,
@@ -11,11 +13,12 @@
 ///                                     hold_pass; the reply is pass_held
 ///                                     end_pass_at, align_statistics,
 ///                                     send_weights, report_status,
-///                                     report_trace, open_log
+///                                     report_trace
 ///     worker        -> coordinator    worker_ready, groups_joined,
 ///                                     statistics_aligned, weights_named,
 ///                                     status_reported, trace_reported,
 ///                                     worker_failed
+///     child_process -> coordinator    process_ended
 ///     worker        -> its own actors begin_pass, hold_pass, end_pass_at,
 ///                                     align_statistics
 ///

@@ -1,5 +1,7 @@
-/// Where faults become errors: what an actor throws ends it with its text, and
-/// the coordinator, which watches every actor, names it.
+/// Where faults become errors: what an actor throws ends it with its text. Who
+/// sees its end: a worker that of its own actors, which it tells the
+/// coordinator (worker_failed); the coordinator that of the workers, and of
+/// their processes (process_ended); the client that of the coordinator.
 ///
 /// Also the shell that every actor of ours runs in: its state is a plain class,
 /// built and destroyed on the actor's own thread.

@@ -57,6 +57,7 @@ public:
 
   result<pid_t> run(std::vector<std::string> command) {
     std::vector<char*> words;
+    words.reserve(command.size() + 1);
     for (auto& each : command)
       words.push_back(each.data());
     words.push_back(nullptr);

@@ -47,9 +47,11 @@ public:
         receivers_, board_}));
   }
 
-  const std::vector<worker_actor>& workers() const override { return workers_; }
+  [[nodiscard]] const std::vector<worker_actor>& workers() const override {
+    return workers_;
+  }
 
-  std::string doing(int worker) const override {
+  [[nodiscard]] std::string doing(int worker) const override {
     return board_->doing_of(worker);
   }
 

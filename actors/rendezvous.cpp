@@ -71,7 +71,8 @@ actor_store::get(const std::string& key, std::chrono::milliseconds timeout) {
                                      + std::to_string(timeout.count()) + " ms"
                                  : text_of(why)};
       });
-  PD_CHECK(done);
+  if (!done)
+    return done.failure();
   return value;
 }
 

@@ -405,10 +405,10 @@ bool reads_batches(const deployment& all, int worker) {
 
 std::vector<std::int64_t> reading_order(const deployment& all, int worker,
                                         const timetable& pass) {
-  std::vector<bool> chunks;
+  std::vector<bool> chunks(at(pass.shape.chunks));
   for (int c = 0; c < pass.shape.chunks; ++c)
-    chunks.push_back(chunk_reads(all, worker, c, "input")
-                     || chunk_reads(all, worker, c, "labels"));
+    chunks[at(c)] = chunk_reads(all, worker, c, "input")
+                    || chunk_reads(all, worker, c, "labels");
   std::vector<bool> is_read(at(pass.microbatches));
   std::vector<std::int64_t> order;
   for (const auto& each : pass.rows[at(worker)]) {

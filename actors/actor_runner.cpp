@@ -182,8 +182,9 @@ result<void> actor_runner::parts::deploy(const std::atomic<bool>& asked) {
   PD_TRY(group, beside([this] { return host->join(); }, hear));
   PD_CHECK(listen_until(
     is_deployed, [] {}, hear));
-  stop = nullptr;
-  return {};
+  if (!std::exchange(stop, nullptr)) // what the coordinator was told comes next
+    failure = deployment_interrupted();
+  return failure;
 }
 
 result<std::unique_ptr<pipeline_runner>>

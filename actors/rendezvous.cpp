@@ -5,8 +5,6 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <cstring>
-
 namespace pd {
 
 // -- the actor ---------------------------------------------------------------
@@ -47,8 +45,8 @@ void rendezvous::close(const close_store& order) {
 // -- the store ---------------------------------------------------------------
 
 result<void> actor_store::set(const std::string& key, bytes value) {
-  std::vector<char> plain(value.size());
-  std::memcpy(plain.data(), value.data(), value.size());
+  const auto* first = reinterpret_cast<const char*>(value.data());
+  std::vector<char> plain(first, first + value.size());
   const caf::scoped_actor self{in_};
   self->send(at_, set_key{key, std::move(plain)});
   return {};

@@ -1,5 +1,8 @@
 #include "actors/child_process.hpp"
 
+#include "engine/base/clock.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <condition_variable>
@@ -17,6 +20,9 @@ namespace pd {
 namespace {
 
 constexpr int orphan_status = 1;
+
+/// How often whoever waits for a line looks whether it is to go on.
+constexpr std::chrono::milliseconds look_every{20};
 
 struct pipe_ends {
   int read = -1;
@@ -150,17 +156,23 @@ void child_process::end(std::chrono::milliseconds patience) {
 }
 
 result<std::string>
-child_process::read_line(std::chrono::milliseconds timeout) {
+child_process::read_line(std::chrono::milliseconds timeout,
+                         const std::function<bool()>& is_given_up) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (read_.find('\n') == std::string::npos) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-    pollfd waiting{output_, POLLIN, 0};
-    if (left.count() <= 0
-        || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0)
+    if (is_given_up && is_given_up())
+      return error{errc::interrupted,
+                   "process " + std::to_string(id_) + " is waited for no more"};
+    const auto left = time_until(deadline);
+    if (left.count() == 0)
       return error{errc::io, "process " + std::to_string(id_)
                                + " says nothing for "
                                + std::to_string(timeout.count()) + " ms"};
+    pollfd waiting{output_, POLLIN, 0};
+    if (::poll(&waiting, 1,
+               static_cast<int>(std::min(left, look_every).count()))
+        <= 0)
+      continue; // also if a signal came
     std::array<char, 256> part{};
     const auto count = ::read(output_, part.data(), part.size());
     if (count < 0 && errno == EINTR)

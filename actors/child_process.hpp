@@ -40,9 +40,11 @@ public:
   [[nodiscard]] pid_t id() const { return id_; }
 
   /// The next line of its output, without the end of it.
-  /// Errors: io if none comes in time or it ended.
+  /// Errors: io if none comes in time or it ended; interrupted as soon as
+  /// `is_given_up`, which is asked all the while.
   [[nodiscard]] result<std::string>
-  read_line(std::chrono::milliseconds timeout);
+  read_line(std::chrono::milliseconds timeout,
+            const std::function<bool()>& is_given_up = {});
 
   /// Waits for its end; kills it if that takes too long.
   void end(std::chrono::milliseconds patience);

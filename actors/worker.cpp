@@ -97,10 +97,7 @@ void worker::deploy(const deploy_worker& order) {
 result<void> worker::make(const deploy_worker& order) {
   PD_TRY(seat_, is_.take_seat(order));
   PD_TRY(parts_, make_worker(*seat_.all, seat_.worker, *seat_.ops));
-  if (is_.has_links)
-    if (const auto made = make_links(); !made)
-      return made.failure().within(seat_.all->where().describe(seat_.worker));
-  return {};
+  return is_.has_links ? make_links() : result<void>{};
 }
 
 result<void> worker::make_links() {

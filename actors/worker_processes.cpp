@@ -71,12 +71,11 @@ public:
       if (const auto done = start(w, command); !done)
         return done.failure().within(where.describe(w));
     for (int w = 0; w < where.workers(); ++w) {
+      const auto done = connect_to(static_cast<std::size_t>(w), stop);
       if (stop)
         return deployment_interrupted();
-      if (const auto done = connect_to(static_cast<std::size_t>(w)); !done)
-        return error{errc::io,
-                     where.describe(w) + ": "
-                       + news_->death_of(w).value_or(done.failure().message)};
+      if (!done)
+        return cause_of(w, done.failure());
     }
     return {};
   }
@@ -145,17 +144,16 @@ private:
       has_more.notify_all();
     }
 
-    /// How a worker ended, which is known soon after its pipe has closed.
-    std::optional<std::string> death_of(int worker) {
+    bool has_any() {
+      const std::lock_guard lock{mutex};
+      return !early.empty();
+    }
+
+    /// Who ended first, which is known soon after its pipe has closed.
+    std::optional<process_ended> first() {
       std::unique_lock lock{mutex};
-      auto found = early.end();
-      has_more.wait_for(lock, death_delay, [&] {
-        found = std::ranges::find(early, worker, &process_ended::worker);
-        return found != early.end();
-      });
-      if (found == early.end())
-        return std::nullopt;
-      return found->how;
+      has_more.wait_for(lock, death_delay, [this] { return !early.empty(); });
+      return early.empty() ? std::nullopt : std::optional{early.front()};
     }
   };
 
@@ -176,8 +174,18 @@ private:
     return {};
   }
 
-  result<void> connect_to(std::size_t worker) {
-    PD_TRY(const auto line, processes_[worker]->read_line(start_timeout));
+  /// A death is better to know than that a worker could not be reached.
+  error cause_of(int worker, const error& symptom) {
+    const auto where = all_->where();
+    if (const auto dead = news_->first())
+      return {errc::io, where.describe(dead->worker) + ": " + dead->how};
+    return {errc::io, where.describe(worker) + ": " + symptom.message};
+  }
+
+  result<void> connect_to(std::size_t worker, const std::atomic<bool>& stop) {
+    PD_TRY(const auto line, processes_[worker]->read_line(start_timeout, [&] {
+      return stop || news_->has_any();
+    }));
     if (!line.starts_with(says_listening))
       return error{errc::io,
                    "wanted '" + says_listening + "...', got '" + line + "'"};

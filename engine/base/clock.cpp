@@ -1,5 +1,6 @@
 #include "engine/base/clock.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 

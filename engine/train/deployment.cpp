@@ -527,8 +527,7 @@ result<worker_parts> make_worker(const deployment& all, int worker,
          open_device(all.what.run.device, {.threads = threads_of_worker(all)}));
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
   for (auto& plan : plans)
-    if (auto added = add_chunk(made, std::move(plan), all, worker, ops); !added)
-      return added.failure().within(all.where().describe(worker));
+    PD_CHECK(add_chunk(made, std::move(plan), all, worker, ops));
   if (all.what.model.weights.empty())
     return made;
   for (auto& each : made.programs)

@@ -23,9 +23,11 @@ oracle_runner::make(const deployment& of, const registry& ops,
   made->evaluation_ = evaluation;
   std::vector<std::vector<row_runner::chunk_parts>> parts;
   for (int w = 0; w < of.where().workers(); ++w) {
-    PD_TRY(auto worker, make_worker(of, w, ops));
-    parts.push_back(worker.chunks(of, w));
-    made->workers_.push_back(std::move(worker));
+    auto worker = make_worker(of, w, ops);
+    if (!worker)
+      return worker.failure().within(of.where().describe(w));
+    parts.push_back(worker->chunks(of, w));
+    made->workers_.push_back(*std::move(worker));
   }
   made->runs_ = std::make_unique<oracle>(parts, of.links);
   return made;

@@ -277,6 +277,7 @@ TEST_CASE("a store that is closed ends the wait for a rank that listens but "
   closing_store store;
   stuck_store stuck{store};
   std::vector<std::future<std::string>> joining;
+  joining.reserve(size);
   for (int rank = 0; rank < size; ++rank)
     joining.push_back(start([&, rank]() -> result<void> {
       gloo_options options;
@@ -286,9 +287,11 @@ TEST_CASE("a store that is closed ends the wait for a rank that listens but "
         rank == 0 ? static_cast<rendezvous_store&>(store) : stuck, options));
       return {};
     }));
-  while (store.listening < size)
+  const auto deadline = std::chrono::steady_clock::now() + 1min;
+  while (store.listening < size && time_until(deadline) > 0ms)
     std::this_thread::sleep_for(1ms);
   store.is_closed = true;
+  CHECK(store.listening == size);
   REQUIRE(joining[0].wait_for(3s) == std::future_status::ready);
   for (auto& each : joining)
     CHECK_THAT(each.get(), Catch::EndsWith("the store is closed"));

@@ -24,15 +24,13 @@ namespace pd {
 namespace {
 
 /// How often whoever waits looks whether it is to go on.
-constexpr std::chrono::milliseconds poll{10};
+constexpr std::chrono::milliseconds listen_poll{10};
 
 /// After so long without a word from the workers, who waits for whom is logged.
 constexpr double silence_s = 60;
 
 /// So long a peer's silence waits for the news of who died.
 constexpr double cause_s = 1.5;
-
-constexpr std::uint64_t weights_tag = 0;
 
 const std::atomic<bool> never{false};
 
@@ -98,7 +96,7 @@ actor_runner::parts::listen_until(const bool& is_over,
       [&](const caf::down_msg& x) {
         failure = error{errc::failed, "coordinator: " + text_of(x.reason)};
       },
-      caf::after(poll) >> [&] { is_silent = true; });
+      caf::after(listen_poll) >> [&] { is_silent = true; });
     if (!is_silent)
       heard_us = now_us();
     else if (seconds_since(heard_us) > silence_s) {

@@ -51,9 +51,10 @@ result<std::vector<link_slot>> make_slots(const stage_edge& along,
                                           const deployment& all,
                                           const stage_plan& plan,
                                           pool& memory) {
+  const auto types = types_on(along, all, plan);
   std::vector<link_slot> made(static_cast<std::size_t>(slots_on(along, all)));
   for (auto& values : made)
-    for (const auto& type : types_on(along, all, plan)) {
+    for (const auto& type : types) {
       PD_TRY(auto place, memory.allocate(type.bytes()));
       values.push_back({std::move(place), 0, type, {}});
     }

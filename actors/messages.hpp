@@ -210,6 +210,9 @@ struct weights_named {
   std::vector<std::uint8_t> are_counters;
 };
 
+/// Tag of their values, worker to client in the group of all workers.
+inline constexpr std::uint64_t weights_tag = 0;
+
 /// Of one microbatch.
 struct loss_report {
   std::int64_t microbatch = 0;

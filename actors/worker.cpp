@@ -17,9 +17,6 @@ namespace pd {
 
 namespace {
 
-/// Tag of the weights on their way to the client.
-constexpr std::uint64_t weights_tag = 0;
-
 bool is_of_peers(role of) {
   return of == role::link_in || of == role::link_out
          || of == role::gradient_sync;

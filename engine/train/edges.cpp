@@ -167,8 +167,9 @@ std::int64_t slot_bytes(const deployment& all, int worker,
   std::int64_t sum = 0;
   for (const auto& along : edges_into(all, worker)) {
     const auto& plan = plans[at(all.where().chunk_of_virtual(along.to))];
+    const int slots = slots_on(along, all);
     for (const auto& type : types_on(along, all, plan))
-      sum += slots_on(along, all) * type.bytes();
+      sum += slots * type.bytes();
   }
   return sum;
 }

@@ -106,6 +106,18 @@ const std::vector<job>& all_jobs() {
   return jobs;
 }
 
+/// Nobody listens, nobody stops it.
+result<train_summary> run_to_its_end(session& of) {
+  const std::atomic<bool> never{false};
+  return of.loop->run(
+    {[](const update_metrics&, const train_progress&) -> result<void> {
+       return {};
+     },
+     [](const train_progress&) {},
+     [](const evaluation_metrics&) -> result<void> { return {}; }},
+    never);
+}
+
 outcome in_processes(job what, const std::vector<std::string>& command) {
   what.run.workers = "processes";
   return outcome_of(what, actor_runner::with({command}));
@@ -200,14 +212,7 @@ TEST_CASE("a sample that cannot be read ends the run and names its worker",
       return actor_runner::make(std::move(of), ops, &broken, evaluation);
     });
   REQUIRE(with);
-  const std::atomic<bool> never{false};
-  const auto done = with->loop->run(
-    {[](const update_metrics&, const train_progress&) -> result<void> {
-       return {};
-     },
-     [](const train_progress&) {},
-     [](const evaluation_metrics&) -> result<void> { return {}; }},
-    never);
+  const auto done = run_to_its_end(*with);
   REQUIRE(!done);
   CHECK_THAT(done.failure().message,
              Catch::Contains("(stage 0, replica ")
@@ -225,14 +230,7 @@ TEST_CASE("a fault in an actor ends the run with its text and its worker",
     if (++messages == 40)
       throw engine_fault{"the device fell off the bus"};
   };
-  const std::atomic<bool> never{false};
-  const auto done = with->loop->run(
-    {[](const update_metrics&, const train_progress&) -> result<void> {
-       return {};
-     },
-     [](const train_progress&) {},
-     [](const evaluation_metrics&) -> result<void> { return {}; }},
-    never);
+  const auto done = run_to_its_end(*with);
   before_each_message = nullptr;
   REQUIRE(!done);
   CHECK_THAT(done.failure().message,

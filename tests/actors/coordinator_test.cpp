@@ -1,7 +1,6 @@
 #include "actors/coordinator.hpp"
 
-#include "engine/job/job_file.hpp"
-#include "tests/support/op_harness.hpp"
+#include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/stepped_system.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -90,18 +89,6 @@ private:
   notebook* notes_;
 };
 
-std::shared_ptr<const deployment> hybrid() {
-  const auto what = parse_job("[model]\nname = 'lenet'\nimage = [12, 12, 1]\n"
-                              "[data]\ndataset = 'synthetic'\nmicrobatch = 4\n"
-                              "[[stage]]\nuntil = 'pool1'\nreplicas = 2\n"
-                              "[[stage]]\n",
-                              "x.toml");
-  REQUIRE(what);
-  auto made = deploy(*what, {64, 32}, all_ops());
-  REQUIRE(made);
-  return std::make_shared<const deployment>(*std::move(made));
-}
-
 /// Two replicas of stage 0, one of stage 1, and who coordinates them.
 struct job_in_steps {
   stepped_system system;
@@ -114,7 +101,8 @@ struct job_in_steps {
       all.push_back(system.spawn<fake_worker, worker_actor>(&workers, w));
     coordinating =
       system.spawn<coordinator, coordinator_actor>(coordinator_options{
-        hybrid(), all, system.spawn<fake_client, client_actor>(&client), "",
+        deployed_lenet("[[stage]]\nuntil = 'pool1'\nreplicas = 2\n[[stage]]\n"),
+        all, system.spawn<fake_client, client_actor>(&client), "",
         rendezvous_actor{},
         [](int worker) { return "runs B" + std::to_string(worker); }});
   }

@@ -4,8 +4,7 @@
 #include "actors/supervise.hpp"
 #include "engine/comm/local_communicator.hpp"
 #include "engine/device/cpu_device.hpp"
-#include "engine/job/job_file.hpp"
-#include "tests/support/op_harness.hpp"
+#include "tests/support/deployed_pipeline.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
@@ -78,23 +77,13 @@ private:
   notebook* notes_;
 };
 
-std::shared_ptr<const deployment> two_stages() {
-  const auto what = parse_job("[model]\nname = 'lenet'\nimage = [12, 12, 1]\n"
-                              "[data]\ndataset = 'synthetic'\nmicrobatch = 4\n"
-                              "[[stage]]\nuntil = 'pool1'\n[[stage]]\n",
-                              "x.toml");
-  REQUIRE(what);
-  auto made = deploy(*what, {64, 32}, all_ops());
-  REQUIRE(made);
-  return std::make_shared<const deployment>(*std::move(made));
-}
-
 const tensor_type one_number{{1}};
 
 /// A link into worker `to` from the other one, and the far end of the wire.
 /// The link waits for bytes, so it has a thread of its own.
 struct link_in_test {
-  std::shared_ptr<const deployment> all = two_stages();
+  std::shared_ptr<const deployment> all =
+    deployed_lenet("[[stage]]\nuntil = 'pool1'\n[[stage]]\n");
   std::vector<std::shared_ptr<communicator>> group;
   cpu_device device;
   status_board board{4};

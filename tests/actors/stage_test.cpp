@@ -1,6 +1,6 @@
 #include "actors/stage.hpp"
 
-#include "engine/job/job_file.hpp"
+#include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 #include "tests/support/stepped_system.hpp"
 
@@ -51,7 +51,8 @@ public:
 /// The first of two stages, with two microbatches in flight.
 struct stage_in_steps {
   stepped_system system;
-  std::shared_ptr<const deployment> all = make();
+  std::shared_ptr<const deployment> all =
+    deployed_lenet("[[stage]]\nuntil = 'pool1'\n[[stage]]\n");
   worker_parts parts = make_parts(*all);
   status_board board{1};
   trace_ring spans;
@@ -67,19 +68,6 @@ struct stage_in_steps {
     at = system.spawn<stage, stage_actor>(
       stage_options{all, 0, parts.chunks(*all, 0), peers,
                     &board.add(0, role::stage), &spans});
-  }
-
-  static std::shared_ptr<const deployment> make() {
-    const auto what =
-      parse_job("[model]\nname = 'lenet'\nimage = [12, 12, 1]\n[data]\n"
-                "dataset = 'synthetic'\nmicrobatch = 4\n[run]\n"
-                "threads_per_worker = 1\n[[stage]]\nuntil = 'pool1'\n"
-                "[[stage]]\n",
-                "x.toml");
-    REQUIRE(what);
-    auto made = deploy(*what, {64, 32}, all_ops());
-    REQUIRE(made);
-    return std::make_shared<const deployment>(*std::move(made));
   }
 
   static worker_parts make_parts(const deployment& all) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -100,6 +101,20 @@ milliseconds undisturbed(int epochs) {
   return std::chrono::duration_cast<milliseconds>(clock::now() - begin);
 }
 
+/// Lets `act` do with a job what it likes, at each of so many moments.
+void at_moments(std::uint64_t seed, int count, int epochs,
+                const std::function<void(started_job&)>& act) {
+  moments when{undisturbed(2), count, seed};
+  for (int i = 0; i < count; ++i) {
+    started_job job{epochs};
+    const auto delay = when.next();
+    std::this_thread::sleep_for(delay);
+    INFO("seed " << seed << ", job " << i << ", after " << delay.count()
+                 << " ms");
+    act(job);
+  }
+}
+
 std::vector<std::string> said_lines(const ended& of) {
   auto lines = lines_of(of.err);
   std::erase(lines, "");
@@ -111,18 +126,11 @@ std::vector<std::string> said_lines(const ended& of) {
 TEST_CASE("a worker that is killed at any moment ends the job within 3 s, and "
           "one line names it; or the job was over",
           "[end_to_end][processes][slow]") {
-  constexpr std::uint64_t seed = 1;
-  constexpr int kills = 24;
-  std::mt19937_64 draw{seed};
-  moments when{undisturbed(2), kills, seed};
-  for (int i = 0; i < kills; ++i) {
-    started_job job{2};
-    const auto delay = when.next();
-    std::this_thread::sleep_for(delay);
+  std::mt19937_64 draw{1};
+  at_moments(1, 24, 2, [&](started_job& job) {
     const auto workers = job.program.children(); // the first so many
     const auto which = workers.empty() ? 0 : draw() % workers.size();
-    INFO("seed " << seed << ", kill " << i << ": worker " << which << " of "
-                 << workers.size() << " after " << delay.count() << " ms");
+    INFO("worker " << which << " of " << workers.size());
     if (!workers.empty())
       kill(workers[which], SIGKILL);
     const auto done = job.program.wait_within(3s);
@@ -133,14 +141,14 @@ TEST_CASE("a worker that is killed at any moment ends the job within 3 s, and "
     if (done->status == 0) {
       CHECK(said.empty());
       CHECK(job.program.prints("run directory: "));
-      continue;
+      return;
     }
     CHECK(done->status == 1);
     REQUIRE(said.size() == 1);
     CHECK_THAT(said[0], Catch::Matches("pd-engine: error: " + names[which]
                                        + "(, .*)?: killed by signal 9 "
                                          "\\(Killed\\)"));
-  }
+  });
 }
 
 TEST_CASE("Ctrl-C before all workers are ready ends a job with 130, nothing is "
@@ -164,15 +172,8 @@ TEST_CASE("Ctrl-C before all workers are ready ends a job with 130, nothing is "
 TEST_CASE("Ctrl-C at any moment ends a job within 3 s with 130, and no error "
           "is told",
           "[end_to_end][processes][slow]") {
-  constexpr std::uint64_t seed = 2;
-  constexpr int interrupts = 12;
-  moments when{undisturbed(2), interrupts, seed};
-  for (int i = 0; i < interrupts; ++i) {
-    started_job job{endless};
-    const auto delay = when.next();
-    std::this_thread::sleep_for(delay);
+  at_moments(2, 12, endless, [](started_job& job) {
     const auto workers = job.program.children();
-    INFO("seed " << seed << ", after " << delay.count() << " ms");
     job.program.signal(SIGINT);
     const auto done = job.program.wait_within(3s);
     REQUIRE(done);
@@ -180,23 +181,16 @@ TEST_CASE("Ctrl-C at any moment ends a job within 3 s with 130, and no error "
     CHECK(done->status == 130);
     CHECK(done->err.find("error") == std::string::npos);
     CHECK(are_gone(workers));
-  }
+  });
 }
 
 TEST_CASE("no worker lives 5 s after its coordinator was killed with -9, at "
           "any moment",
           "[end_to_end][processes][slow]") {
-  constexpr std::uint64_t seed = 3;
-  constexpr int kills = 12;
-  moments when{undisturbed(2), kills, seed};
-  for (int i = 0; i < kills; ++i) {
-    started_job job{endless};
-    const auto delay = when.next();
-    std::this_thread::sleep_for(delay);
-    INFO("seed " << seed << ", after " << delay.count() << " ms");
+  at_moments(3, 12, endless, [](started_job& job) {
     const auto workers = job.kill_program();
     const bool are_gone_soon =
       comes_true(5s, [&] { return are_gone(workers); });
     CHECK(are_gone_soon);
-  }
+  });
 }

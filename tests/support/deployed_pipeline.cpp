@@ -58,6 +58,17 @@ job small_job(const std::string& more,
                             "small.toml", overrides));
 }
 
+std::shared_ptr<const deployment> deployed_lenet(const std::string& stages) {
+  const auto what =
+    value_of(parse_job("[model]\nname = 'lenet'\nimage = [12, 12, 1]\n[data]\n"
+                       "dataset = 'synthetic'\nmicrobatch = 4\n[run]\n"
+                       "threads_per_worker = 1\n"
+                         + stages,
+                       "lenet.toml"));
+  return std::make_shared<const deployment>(
+    value_of(deploy(what, {64, 32}, all_ops())));
+}
+
 std::string small_stages(const std::vector<int>& replicas) {
   static const std::vector<std::vector<std::string>> cuts{
     {}, {"relu2"}, {"down.bn", "relu3"}, {"down.bn", "relu2", "relu4"}};

@@ -23,6 +23,12 @@ namespace pd {
 /// a residual.
 [[nodiscard]] std::string small_stages(const std::vector<int>& replicas);
 
+/// LeNet on synthetic images of 12x12, 64 samples in microbatches of 4 for an
+/// epoch and 32 for an evaluation, with these [[stage]] tables: for tests of
+/// one actor, which need no workers. Ends the test if it cannot be deployed.
+[[nodiscard]] std::shared_ptr<const deployment>
+deployed_lenet(const std::string& stages);
+
 /// A deployment with its workers. Ends the test if the job cannot be deployed.
 class deployed_pipeline {
 public:

@@ -1,51 +1,16 @@
 #include "engine/checkpoint/file.hpp"
 
-#include <cerrno>
+#include "engine/checkpoint/descriptor.hpp"
+
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
-#include <utility>
 
 namespace pd {
 
 namespace {
-
-error system_error_of(const std::string& path, const std::string& what) {
-  const auto why = std::system_category().message(errno);
-  return {errc::io, path + ": cannot " + what + ": " + why};
-}
-
-/// Closes what it holds.
-class descriptor {
-public:
-  explicit descriptor(int fd) : fd_{fd} {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (fd_ >= 0)
-      ::close(fd_);
-  }
-
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
-
-private:
-  int fd_;
-};
-
-bool write_all(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const auto done = ::write(fd, bytes.data(), bytes.size());
-    if (done < 0 && errno != EINTR)
-      return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(done < 0 ? 0 : done));
-  }
-  return true;
-}
 
 result<void> write_and_sync(const std::string& path,
                             std::span<const std::span<const std::byte>> parts) {
@@ -59,18 +24,6 @@ result<void> write_and_sync(const std::string& path,
   if (::fsync(file.get()) != 0 || !file.close())
     return system_error_of(path, "sync");
   return {};
-}
-
-/// Makes a rename in the folder of `path` last. A file system that cannot sync
-/// a folder is no error.
-void sync_folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const auto folder =
-    slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const descriptor at{
-    ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (at.is_open())
-    ::fsync(at.get());
 }
 
 } // namespace
@@ -110,8 +63,7 @@ write_whole_file(const std::string& path,
     ::unlink(aside.c_str());
     return failed;
   }
-  sync_folder_of(path);
-  return {};
+  return sync_folder(folder_of(path));
 }
 
 } // namespace pd

@@ -1,0 +1,138 @@
+#include "tests/engine/checkpoint/small_checkpoint.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+
+namespace pd::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<float> numbers(std::size_t count, double first) {
+  std::vector<float> made(count);
+  std::iota(made.begin(), made.end(), static_cast<float>(first));
+  return made;
+}
+
+} // namespace
+
+scratch_folder::scratch_folder() {
+  auto name = (fs::temp_directory_path() / "pd_checkpoint_XXXXXX").string();
+  REQUIRE(mkdtemp(name.data()) != nullptr);
+  path_ = name;
+}
+
+scratch_folder::~scratch_folder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string read_bytes(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  REQUIRE(in.good());
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream out{path, std::ios::binary | std::ios::trunc};
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  REQUIRE(out.good());
+}
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& each : fs::directory_iterator{folder})
+    names.push_back(each.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+small_model::small_model(const checkpoint_position& position)
+  : at_{position}, seen_{position.samples} {
+  const auto first = static_cast<double>(1000 * at_.epoch + at_.samples);
+  conv_ = numbers(12, first + 0.25);
+  conv_moment_ = numbers(12, first + 0.5);
+  mean_ = numbers(3, -first);
+  linear_ = numbers(10, first + 100);
+  linear_moment_ = numbers(10, first + 200);
+  bias_ = numbers(5, first + 300);
+  bias_moment_ = numbers(5, first + 400);
+}
+
+std::vector<shard_tensor> small_model::tensors(int writer) const {
+  const auto updates = at_.samples / 8;
+  if (writer == 0)
+    return {
+      {"conv1.weight",
+       {3, 1, 2, 2},
+       tensor_kind::parameter,
+       updates,
+       conv_,
+       {},
+       {conv_moment_}},
+      {"bn1.running_mean", {3}, tensor_kind::statistic, 0, mean_, {}, {}},
+      {"bn1.num_batches_tracked", {}, tensor_kind::counter, 0, {}, seen_, {}}};
+  return {{"fc.weight",
+           {5, 2},
+           tensor_kind::parameter,
+           updates,
+           linear_,
+           {},
+           {linear_moment_}},
+          {"fc.bias",
+           {5},
+           tensor_kind::parameter,
+           updates,
+           bias_,
+           {},
+           {bias_moment_}}};
+}
+
+checkpoint_manifest
+small_model::manifest(const std::vector<written_shard>& shards) const {
+  checkpoint_manifest made{
+    "small", "name = \"small\"\nseed = 7\n", 7, at_, "sgd", 1, {}, {}};
+  for (const auto& each : shards) {
+    made.shards.push_back(each.file);
+    made.tensors.insert(made.tensors.end(), each.tensors.begin(),
+                        each.tensors.end());
+  }
+  return made;
+}
+
+result<std::vector<written_shard>> write_shards(const small_model& model,
+                                                const std::string& folder) {
+  std::vector<written_shard> written;
+  for (int i = 0; i < small_model::writers; ++i) {
+    PD_TRY(auto shard,
+           write_shard(folder, i, small_model::writers, model.tensors(i)));
+    written.push_back(std::move(shard));
+  }
+  return written;
+}
+
+result<std::string> save(checkpoint_store& store,
+                         const checkpoint_position& at) {
+  const small_model model{at};
+  PD_TRY(const auto part, store.begin(at));
+  const auto shards = write_shards(model, part);
+  if (!shards) {
+    store.abandon();
+    return shards.failure();
+  }
+  return store.commit(model.manifest(*shards));
+}
+
+result<std::string> save(const std::string& directory, int keep,
+                         const checkpoint_position& at) {
+  PD_TRY(auto store, checkpoint_store::open(directory, keep));
+  return save(store, at);
+}
+
+} // namespace pd::test

@@ -12,10 +12,11 @@ namespace pd {
 
 namespace {
 
-result<void> write_and_sync(const std::string& path,
+/// Writes `aside`; errors are told of `path`, which it is to become.
+result<void> write_and_sync(const std::string& aside, const std::string& path,
                             std::span<const std::span<const std::byte>> parts) {
   descriptor file{
-    ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
   if (!file.is_open())
     return system_error_of(path, "create");
   for (const auto part : parts)
@@ -54,7 +55,7 @@ result<void>
 write_whole_file(const std::string& path,
                  std::span<const std::span<const std::byte>> parts) {
   const auto aside = path + ".tmp." + std::to_string(::getpid());
-  if (auto written = write_and_sync(aside, parts); !written) {
+  if (auto written = write_and_sync(aside, path, parts); !written) {
     ::unlink(aside.c_str());
     return written;
   }

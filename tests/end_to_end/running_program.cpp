@@ -4,7 +4,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <sys/wait.h>
@@ -41,29 +40,6 @@ bool is_number(const std::string& text) {
 }
 
 } // namespace
-
-scratch_folder::scratch_folder()
-  : path_{fs::temp_directory_path() / "pd-command-XXXXXX"} {
-  if (mkdtemp(path_.data()) == nullptr)
-    throw std::runtime_error{"no folder " + path_};
-}
-
-scratch_folder::~scratch_folder() {
-  fs::remove_all(path_);
-}
-
-std::string scratch_folder::write(const std::string& name,
-                                  const std::string& text) const {
-  std::ofstream{*this / name} << text;
-  return *this / name;
-}
-
-std::string read(const std::string& path) {
-  const std::ifstream from{path};
-  std::ostringstream text;
-  text << from.rdbuf();
-  return text.str();
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include "tests/support/scratch_folder.hpp"
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -11,27 +13,6 @@
 
 namespace pd::test {
 
-/// A folder that goes with the test.
-class scratch_folder {
-public:
-  scratch_folder();
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder();
-
-  [[nodiscard]] std::string operator/(const std::string& name) const {
-    return path_ + "/" + name;
-  }
-  /// The path of a file of this text.
-  [[nodiscard]] std::string write(const std::string& name,
-                                  const std::string& text) const;
-
-private:
-  std::string path_;
-};
-
-/// The content of a file; empty if there is none.
-[[nodiscard]] std::string read(const std::string& path);
 [[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
 
 struct ended {

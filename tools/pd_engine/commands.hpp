@@ -38,6 +38,7 @@ void add_check(CLI::App& app, command_context& context);
 void add_schedule(CLI::App& app, command_context& context);
 void add_init(CLI::App& app, command_context& context);
 void add_export(CLI::App& app, command_context& context);
+void add_checkpoints(CLI::App& app, command_context& context);
 void add_models(CLI::App& app, command_context& context);
 void add_datasets(CLI::App& app, command_context& context);
 

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 using namespace pd;
 using namespace pd::test;
@@ -24,7 +25,7 @@ struct intact_files {
   explicit intact_files(const std::string& folder) {
     for (const auto& name : names_in(folder)) {
       paths.push_back(folder + "/" + name);
-      bytes.push_back(read_bytes(paths.back()));
+      bytes.push_back(read(paths.back()));
     }
   }
 
@@ -64,7 +65,7 @@ void check_found(const std::string& folder, const std::string& broken_file) {
 
 TEST_CASE("a checkpoint read back is the checkpoint written",
           "[checkpoint][store]") {
-  const scratch_folder in;
+  const scratch_folder in{memory_folder()};
   const auto path = save(in.path(), 3, somewhere);
   REQUIRE(path);
   CHECK(*path == in / "e000002-s0000003840");
@@ -101,7 +102,7 @@ TEST_CASE("a checkpoint read back is the checkpoint written",
 
 TEST_CASE("what a checkpoint does not have is refused by name",
           "[checkpoint][store]") {
-  const scratch_folder in;
+  const scratch_folder in{memory_folder()};
   const auto path = save(in.path(), 3, somewhere);
   REQUIRE(path);
   const auto read = checkpoint::open(*path);
@@ -117,7 +118,7 @@ TEST_CASE("what a checkpoint does not have is refused by name",
 
 TEST_CASE("a cut at any of 100 places is found and names the file",
           "[checkpoint][store]") {
-  const scratch_folder in;
+  const scratch_folder in{memory_folder()};
   const auto path = save(in.path(), 3, somewhere);
   REQUIRE(path);
   const intact_files files{*path};
@@ -133,7 +134,7 @@ TEST_CASE("a cut at any of 100 places is found and names the file",
 
 TEST_CASE("a byte changed at any of 500 places is found and names the file",
           "[checkpoint][store]") {
-  const scratch_folder in;
+  const scratch_folder in{memory_folder()};
   const auto path = save(in.path(), 3, somewhere);
   REQUIRE(path);
   const intact_files files{*path};
@@ -154,7 +155,7 @@ TEST_CASE("a byte changed at any of 500 places is found and names the file",
 TEST_CASE("a missing or short file makes a checkpoint torn, another byte or "
           "one more corrupt",
           "[checkpoint][store]") {
-  const scratch_folder in;
+  const scratch_folder in{memory_folder()};
   const auto path = save(in.path(), 3, somewhere);
   REQUIRE(path);
   const intact_files files{*path};

@@ -1,5 +1,7 @@
 #include "engine/checkpoint/safetensors.hpp"
 
+#include "tests/support/scratch_folder.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -10,39 +12,11 @@
 #include <limits>
 
 using namespace pd;
+using namespace pd::test;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that goes with the test.
-class scratch_folder {
-public:
-  scratch_folder() {
-    auto name = (fs::temp_directory_path() / "pd_safetensors_XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder() { fs::remove_all(path_); }
-
-  [[nodiscard]] std::string file(const std::string& name) const {
-    return (path_ / name).string();
-  }
-  [[nodiscard]] auto files() const {
-    return std::distance(fs::directory_iterator{path_}, {});
-  }
-
-private:
-  fs::path path_;
-};
-
-std::string read_all(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  REQUIRE(in.good());
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 std::string golden_path() {
   const auto tests = fs::path{__FILE__}.parent_path() / "../..";
@@ -107,16 +81,16 @@ TEST_CASE("a file of the reference implementation is read as it was meant",
 TEST_CASE("writing what was read gives the reference's bytes",
           "[checkpoint][safetensors]") {
   const scratch_folder folder;
-  const auto path = folder.file("again.safetensors");
+  const auto path = folder / "again.safetensors";
   const auto file = read_safetensors(golden_path());
   REQUIRE(file);
   REQUIRE(write_safetensors(path, file->tensors, file->metadata));
-  CHECK(read_all(path) == read_all(golden_path()));
+  CHECK(read(path) == read(golden_path()));
 }
 
 TEST_CASE("a file read back is the file written", "[checkpoint][safetensors]") {
   const scratch_folder folder;
-  const auto path = folder.file("x.safetensors");
+  const auto path = folder / "x.safetensors";
   const std::vector<float> weights{1, -2, 3.5F, 0, 5, 6};
   const std::vector<std::int64_t> counter{41};
   const std::vector tensors{
@@ -132,8 +106,8 @@ TEST_CASE("a file read back is the file written", "[checkpoint][safetensors]") {
   CHECK(*to_f32(*file->find("b")) == weights);
   CHECK(*to_i64(*file->find("a")) == counter);
   CHECK(file->find("none")->shape == std::vector<std::int64_t>{0, 3});
-  CHECK(read_all(path).size() % 8 == 0);
-  CHECK(folder.files() == 1);
+  CHECK(read(path).size() % 8 == 0);
+  CHECK(names_in(folder.path()).size() == 1);
 }
 
 TEST_CASE("the bytes of a file do not depend on the order of its tensors",
@@ -220,37 +194,37 @@ TEST_CASE("a file that cannot be written leaves nothing behind",
   const scratch_folder folder;
   const std::vector<float> x{1, 2};
   const std::vector tensors{make_safetensor("a", shape{2}, x)};
-  const auto missing = folder.file("missing/x.safetensors");
+  const auto missing = folder / "missing/x.safetensors";
   const auto failed = write_safetensors(missing, tensors);
   REQUIRE(!failed);
   CHECK(failed.failure().code == errc::io);
   CHECK(failed.failure().message.ends_with("No such file or directory"));
 
-  fs::create_directory(folder.file("taken"));
-  CHECK(!write_safetensors(folder.file("taken"), tensors));
-  CHECK(folder.files() == 1);
+  fs::create_directory(folder / "taken");
+  CHECK(!write_safetensors(folder / "taken", tensors));
+  CHECK(names_in(folder.path()).size() == 1);
 }
 
 TEST_CASE("a path that is no regular file is refused",
           "[checkpoint][safetensors]") {
   const scratch_folder folder;
-  const auto missing = read_safetensors(folder.file("none"));
+  const auto missing = read_safetensors(folder / "none");
   REQUIRE(!missing);
   CHECK(missing.failure().code == errc::io);
   CHECK(missing.failure().message
-        == folder.file("none") + ": cannot open: No such file or directory");
+        == folder / "none" + ": cannot open: No such file or directory");
   CHECK(read_safetensors("/dev/null").failure().message
         == "/dev/null: cannot open: not a regular file");
-  CHECK(!read_safetensors(folder.file("")));
-  std::ofstream{folder.file("empty")}.flush();
-  CHECK(read_safetensors(folder.file("empty"))
+  CHECK(!read_safetensors(folder / ""));
+  std::ofstream{folder / "empty"}.flush();
+  CHECK(read_safetensors(folder / "empty")
           .failure()
           .message.ends_with("too short: wanted at least 8 bytes, got 0"));
 }
 
 TEST_CASE("every truncation of a file is refused",
           "[checkpoint][safetensors]") {
-  const auto whole = read_all(golden_path());
+  const auto whole = read(golden_path());
   for (std::size_t size = 0; size < whole.size(); ++size)
     CHECK(!parse_text(whole.substr(0, size)));
   CHECK(!parse_text(whole + "x"));

@@ -9,8 +9,6 @@
 
 namespace pd::test {
 
-namespace fs = std::filesystem;
-
 namespace {
 
 std::vector<float> numbers(std::size_t count, double first) {
@@ -20,38 +18,6 @@ std::vector<float> numbers(std::size_t count, double first) {
 }
 
 } // namespace
-
-scratch_folder::scratch_folder() {
-  auto name = (fs::temp_directory_path() / "pd_checkpoint_XXXXXX").string();
-  REQUIRE(mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
-scratch_folder::~scratch_folder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-std::string read_bytes(const std::string& path) {
-  std::ifstream in{path, std::ios::binary};
-  REQUIRE(in.good());
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream out{path, std::ios::binary | std::ios::trunc};
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  REQUIRE(out.good());
-}
-
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& each : fs::directory_iterator{folder})
-    names.push_back(each.path().filename().string());
-  std::ranges::sort(names);
-  return names;
-}
 
 small_model::small_model(const checkpoint_position& position)
   : at_{position}, seen_{position.samples} {

@@ -1,36 +1,15 @@
-/// A folder that goes with its test, and checkpoints of five tensors to put
-/// into it.
+/// Checkpoints of five tensors.
 
 #pragma once
 
 #include "engine/checkpoint/checkpoint_store.hpp"
 #include "engine/checkpoint/shard.hpp"
+#include "tests/support/scratch_folder.hpp"
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace pd::test {
-
-class scratch_folder {
-public:
-  scratch_folder();
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder();
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string operator/(const std::string& name) const {
-    return path_ + "/" + name;
-  }
-
-private:
-  std::string path_;
-};
-
-[[nodiscard]] std::string read_bytes(const std::string& path);
-void write_bytes(const std::string& path, const std::string& bytes);
-[[nodiscard]] std::vector<std::string> names_in(const std::string& folder);
 
 /// What a job of two writers would save. All numbers come from `position`, so
 /// that two checkpoints differ.

@@ -149,7 +149,7 @@ struct checkpoint_reader {
   result<void> read(const std::string& folder) {
     made.path_ = folder;
     if (folder.ends_with(part_ending))
-      return torn(folder, "was not written to its end");
+      return torn(folder, "is not written to its end");
     PD_TRY(made.manifest_, read_manifest(folder));
     PD_CHECK(check_sizes(folder, made.manifest_));
     for (const auto& each : made.manifest_.shards) {

@@ -18,13 +18,14 @@ engine/device: engine/base
 engine/schedule: engine/base
 engine/graph: engine/base engine/device
 engine/models: engine/base engine/graph
+engine/onnx: engine/base engine/device engine/graph
 engine/data: engine/base engine/device
 engine/comm: engine/base engine/device
 engine/checkpoint: engine/base engine/device
 engine/program: engine/base engine/device engine/graph engine/schedule
 engine/planner: engine/base engine/graph engine/schedule
 engine/job: engine/base engine/device engine/schedule engine/graph engine/models engine/data engine/comm engine/checkpoint engine/program engine/planner
-engine/train: engine/base engine/device engine/schedule engine/graph engine/models engine/data engine/comm engine/checkpoint engine/program engine/planner engine/job
+engine/train: engine/base engine/device engine/schedule engine/graph engine/models engine/data engine/comm engine/checkpoint engine/program engine/planner engine/job engine/onnx
 ops: engine/base engine/device engine/graph
 actors: engine
 tools: engine ops actors
@@ -41,6 +42,7 @@ nccl.*|*/nccl_*|NCCL
 gloo/.*|engine/comm/gloo_*|Gloo
 (dnnl|oneapi/).*|ops/cpu tools/bench|oneDNN
 toml\+\+/.*|engine/job|toml++
+(onnx|google/protobuf)/.*|engine/onnx/onnx_model.cpp|ONNX
 nlohmann/.*|engine/checkpoint engine/planner engine/train tools tests|nlohmann-json
 xxhash\.h|engine/checkpoint|xxhash
 (zlib|zconf)\.h|engine/data tools tests|zlib

@@ -44,9 +44,10 @@ std::string unless_dropout(const job& j) {
                 "alexnet or a vgg", "model.name", name);
 }
 
-std::string if_file(const job& j) {
-  return unless(j.model.file.empty(), "a built-in model", "model.file",
-                j.model.file);
+std::string if_graph_file(const job& j) {
+  const auto& file = j.model.file;
+  return unless(file.empty() || file.ends_with(".onnx"),
+                "a built-in model or an ONNX file", "model.file", file);
 }
 
 std::string unless_sgd(const job& j) {
@@ -153,7 +154,9 @@ void add_model_keys(std::vector<job_key>& to) {
   to.push_back({.section = "model",
                 .name = "file",
                 .place = PD_AT(model.file),
-                .meaning = "a graph file (graph-file.md); this or `name`",
+                .meaning =
+                  "a graph file (graph-file.md), or an ONNX file if it "
+                  "ends in .onnx (onnx.md); this or `name`",
                 .is_path = true});
   to.push_back({.section = "model",
                 .name = "weights",
@@ -269,7 +272,7 @@ void add_train_keys(std::vector<job_key>& to) {
                 .meaning = "share of a label spread over all classes; of a "
                            "graph file: its loss's to set",
                 .most = 1,
-                .refuse = if_file});
+                .refuse = if_graph_file});
 }
 
 void add_optimizer_keys(std::vector<job_key>& to) {

@@ -8,6 +8,7 @@
 #include "engine/program/backward_plan.hpp"
 #include "engine/schedule/validate.hpp"
 #include "engine/train/edges.hpp"
+#include "engine/train/onnx_job.hpp"
 #include "engine/train/weights.hpp"
 
 #include <algorithm>
@@ -28,6 +29,15 @@ result<graph> build_named(const job& from) {
                                        .width = from.model.image.width,
                                        .channels = from.model.image.channels,
                                        .dropout = from.model.dropout});
+}
+
+result<graph> build_network(const job& from, const registry& ops) {
+  if (from.model.file.empty())
+    return build_named(from);
+  if (!is_onnx_job(from))
+    return load_graph(from.model.file, from.model.image, &ops);
+  PD_TRY(auto read, load_onnx(from, ops));
+  return std::move(read.net);
 }
 
 // -- stages and timetables ---------------------------------------------------
@@ -340,9 +350,7 @@ int peak_in_flight(const row& cells, int chunk) {
 }
 
 result<graph> build_graph(const job& from, const registry& ops) {
-  PD_TRY(auto net, from.model.file.empty()
-                     ? build_named(from)
-                     : load_graph(from.model.file, from.model.image, &ops));
+  PD_TRY(auto net, build_network(from, ops));
   if (from.train.label_smoothing > 0)
     for (auto& each : net.nodes)
       if (each.op == "softmax_loss")
@@ -528,6 +536,8 @@ result<worker_parts> make_worker(const deployment& all, int worker,
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
   for (auto& plan : plans)
     PD_CHECK(add_chunk(made, std::move(plan), all, worker, ops));
+  if (all.what.model.weights.empty() && is_onnx_job(all.what))
+    PD_CHECK(set_onnx_weights(made.programs, all.what, ops));
   if (all.what.model.weights.empty())
     return made;
   for (auto& each : made.programs)

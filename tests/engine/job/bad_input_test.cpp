@@ -138,8 +138,8 @@ const std::vector<bad_input> bad_jobs{
    "job.toml:4: optimizer.gamma: only step or exponential takes it, and "
    "optimizer.policy is 'constant'; wanted 0.1, got 0.5"},
   {"[model]\nfile = '/net.toml'\n[train]\nlabel_smoothing = 0.1",
-   "job.toml:4: train.label_smoothing: only a built-in model takes it, and "
-   "model.file is '/net.toml'; wanted 0.0, got 0.1"},
+   "job.toml:4: train.label_smoothing: only a built-in model or an ONNX file "
+   "takes it, and model.file is '/net.toml'; wanted 0.0, got 0.1"},
   {lenet + "[optimizer]\nnesterov = true",
    "job.toml:4: optimizer.nesterov: wanted momentum above 0 and dampening 0"},
 

@@ -1,0 +1,69 @@
+/// What stands behind a name of an ONNX file, while its network is made.
+
+#pragma once
+
+#include "engine/onnx/onnx_model.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pd {
+
+/// A whole number that shapes are made of.
+struct onnx_number {
+  enum class kind : std::uint8_t { known, batch, unknown };
+
+  kind what = kind::known;
+  std::int64_t value = 0; ///< if it is known
+
+  [[nodiscard]] bool is_known() const { return what == kind::known; }
+  [[nodiscard]] bool is_batch() const { return what == kind::batch; }
+  bool operator==(const onnx_number&) const = default;
+};
+
+/// Numbers that the file computes: a scalar, or a row.
+struct onnx_numbers {
+  /// More are no shape's, and not worth computing.
+  static constexpr std::size_t most = 1024;
+
+  std::vector<onnx_number> at;
+  bool is_scalar = false;
+};
+
+/// The output of a node of the network.
+struct onnx_activation {
+  int node = 0;
+  /// Zeros that a Pad put around the image, at each side by axis (height,
+  /// width); who takes them in counts them as its own padding.
+  std::array<std::int64_t, 2> padding{0, 0};
+};
+
+/// An initializer, or a constant.
+struct onnx_constant {
+  const onnx_tensor* tensor = nullptr; ///< the model's
+  std::string name;           ///< as its taker calls it: PyTorch's exporter
+                              ///< stores equal tensors once, under other names
+  bool is_transposed = false; ///< [0, 1] -> [1, 0]
+
+  /// The extents, transposed if they are to be.
+  [[nodiscard]] std::vector<std::int64_t> dims() const;
+};
+
+/// Without a value: what was left out.
+using onnx_value =
+  std::variant<std::monostate, onnx_activation, onnx_constant, onnx_numbers>;
+
+/// The numbers of a value, if it is of whole numbers and small.
+[[nodiscard]] std::optional<onnx_numbers> numbers_of(const onnx_value& from);
+
+/// The one number of a value. Empty if it is not one, or not known.
+[[nodiscard]] std::optional<std::int64_t> integer_of(const onnx_value& from);
+
+/// The one real of a constant. Empty if it is not one.
+[[nodiscard]] std::optional<float> real_of(const onnx_value& from);
+
+} // namespace pd

@@ -55,7 +55,15 @@ result<int> onnx_builder::add_input(const std::vector<std::int64_t>& extents) {
 }
 
 result<std::unique_ptr<op>> onnx_builder::make_rule(const request& what) const {
-  return ops_.make_op({what.op, what.op, what.settings, what.inputs});
+  auto made = ops_.make_op({what.op, what.op, what.settings, what.inputs});
+  if (made)
+    return made;
+  // The node of the file, which the caller names, is the one that is wrong.
+  auto why = made.failure();
+  const auto label = "node '" + what.op + "': ";
+  if (why.message.starts_with(label))
+    why.message.erase(0, label.size());
+  return why;
 }
 
 result<int> onnx_builder::add(const onnx_node& from, request what) {

@@ -229,9 +229,11 @@ private:
   std::unordered_map<std::string, int> takers_; ///< of each value
 };
 
-result<onnx_network> import_model(onnx_model from, const std::string& path,
-                                  const onnx_options& options,
-                                  const registry& ops) {
+} // namespace
+
+result<onnx_network> import_onnx(onnx_model from, const std::string& path,
+                                 const onnx_options& options,
+                                 const registry& ops) {
   const auto kept = std::make_shared<const onnx_model>(std::move(from));
   const auto name = std::filesystem::path{path}.stem().string();
   auto made = importer{*kept, options, ops}.run(name);
@@ -240,8 +242,6 @@ result<onnx_network> import_model(onnx_model from, const std::string& path,
   made->model = kept;
   return made;
 }
-
-} // namespace
 
 std::vector<float> onnx_network::values_of(const std::string& name) const {
   const auto& from = parameters.at(name);
@@ -255,14 +255,14 @@ result<onnx_network> load_onnx(const std::string& path,
                                const onnx_options& options,
                                const registry& ops) {
   PD_TRY(auto model, read_onnx_model(path));
-  return import_model(std::move(model), path, options, ops);
+  return import_onnx(std::move(model), path, options, ops);
 }
 
 result<onnx_network> parse_onnx(std::string_view bytes, const std::string& path,
                                 const onnx_options& options,
                                 const registry& ops) {
   PD_TRY(auto model, parse_onnx_model(bytes, path));
-  return import_model(std::move(model), path, options, ops);
+  return import_onnx(std::move(model), path, options, ops);
 }
 
 bool is_onnx_path(const std::string& path) {

@@ -46,6 +46,12 @@ struct onnx_network {
                                               const onnx_options& options,
                                               const registry& ops);
 
+/// The same of a file that was read. `path` names the network.
+[[nodiscard]] result<onnx_network> import_onnx(onnx_model from,
+                                               const std::string& path,
+                                               const onnx_options& options,
+                                               const registry& ops);
+
 /// True if a file of this name is taken for an ONNX file: it ends in ".onnx".
 [[nodiscard]] bool is_onnx_path(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace pd {
 
@@ -40,6 +41,15 @@ std::vector<To> converted(const onnx_tensor& from, Convert convert) {
     made[i] = convert(stored);
   }
   return made;
+}
+
+/// One line: cut if it is long, "?" for what is no plain character.
+std::string plain(std::string_view name) {
+  constexpr std::size_t most = 120;
+  std::string made{name.substr(0, most)};
+  std::ranges::replace_if(
+    made, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return made + (name.size() > most ? "..." : "");
 }
 
 } // namespace
@@ -101,18 +111,14 @@ std::vector<std::int64_t> to_integers(const onnx_tensor& from) {
 }
 
 std::string shown(std::string_view name) {
-  constexpr std::size_t most = 120;
-  std::string made{name.substr(0, most)};
-  std::ranges::replace_if(
-    made, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
-  return "'" + made + (name.size() > most ? "...'" : "'");
+  return "'" + plain(name) + "'";
 }
 
 std::string shown(const onnx_node& at) {
+  const auto of = " (" + plain(at.op) + ")";
   if (!at.name.empty() || at.outputs.empty())
-    return "node " + shown(at.name) + " (" + shown(at.op) + ")";
-  return "the node of output " + shown(at.outputs[0]) + " (" + shown(at.op)
-         + ")";
+    return "node " + shown(at.name) + of;
+  return "the node of output " + shown(at.outputs[0]) + of;
 }
 
 } // namespace pd

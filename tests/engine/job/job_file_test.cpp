@@ -27,6 +27,8 @@ toml_value other_value(const job_key& key) {
     return *whole + 1;
   if (const auto* real = std::get_if<double>(&now))
     return *real / 2 + 0.1;
+  if (key.full_name() == "model.dropout")
+    return 0.25;
   if (key.full_name() == "schedule.depth")
     return std::vector<std::int64_t>{2, 1};
   if (std::holds_alternative<std::vector<std::int64_t>>(now))

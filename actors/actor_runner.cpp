@@ -1,5 +1,6 @@
 #include "actors/actor_runner.hpp"
 
+#include "actors/archivist.hpp"
 #include "actors/coordinator.hpp"
 #include "actors/local_workers.hpp"
 #include "actors/remoting.hpp"
@@ -7,6 +8,7 @@
 #include "actors/worker_processes.hpp"
 #include "engine/base/clock.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/train/checkpoints.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -53,11 +55,15 @@ struct actor_runner::parts {
   std::unique_ptr<worker_host> host;
   std::optional<caf::actor_system> system;
   std::optional<caf::scoped_actor> client;
+  std::shared_ptr<checkpoint_store> store; ///< until the archivist has it
+  archivist_actor archiving;               ///< empty: no checkpoints are made
   coordinator_actor coordinating;
   std::shared_ptr<communicator> group; ///< of all workers and this
   std::string device;
   const std::atomic<bool>* stop = nullptr; ///< of deploy(); null after it
   result<void> failure;
+  bool is_saving = false; ///< a checkpoint is being written
+  std::function<void(const saved_checkpoint&)> on_saved;
   std::int64_t stall_us = 0;
   std::vector<double> busy_shares;
 
@@ -71,6 +77,7 @@ struct actor_runner::parts {
   template <class Work, class... Handlers>
   auto beside(Work work, Handlers... handlers) -> decltype(work());
   void find_cause(const error& symptom);
+  void ended(const checkpoint_ended& what);
   result<std::vector<named_tensor>> receive(const weights_named& from) const;
   result<std::vector<named_tensor>>
   receive(const std::map<int, weights_named>& by_worker) const;
@@ -90,6 +97,7 @@ actor_runner::parts::listen_until(const bool& is_over,
     bool is_silent = false;
     (*client)->receive(
       Handlers{handlers}..., // which are moved from
+      [&](const checkpoint_ended& x) { ended(x); },
       [&](const run_failed& x) {
         failure = error{x.code, x.what};
       },
@@ -145,13 +153,16 @@ void actor_runner::parts::find_cause(const error& symptom) {
 // -- deployment --------------------------------------------------------------
 
 void actor_runner::parts::coordinate() {
+  if (store)
+    archiving = system->spawn<shell<archivist, archivist_actor>, caf::detached>(
+      archivist_options{all, std::exchange(store, nullptr)});
   coordinating =
     system->spawn<shell<coordinator, coordinator_actor>>(coordinator_options{
       all, host->workers(),
       caf::actor_cast<client_actor>(
         caf::actor_cast<caf::strong_actor_ptr>(*client)),
       has_processes(*all) ? print_job(all->what) : "", host->meeting_place(),
-      [this](int worker) { return host->doing(worker); }});
+      [this](int worker) { return host->doing(worker); }, archiving});
   (*client)->monitor(coordinating);
   host->watch(coordinating);
 }
@@ -199,6 +210,7 @@ runner_maker actor_runner::with(actor_runner_options options) {
     const auto& stop = options.stop ? *options.stop : never;
     auto made = std::make_unique<parts>();
     made->all = std::move(of);
+    PD_TRY(made->store, open_checkpoints(*made->all));
     made->config = config_for(*made->all);
     made->system.emplace(*made->config);
     made->client.emplace(*made->system);
@@ -216,14 +228,18 @@ runner_maker actor_runner::with(actor_runner_options options) {
   };
 }
 
-actor_runner::actor_runner(std::unique_ptr<parts> made)
-  : is_{std::move(made)} {}
+actor_runner::actor_runner(std::unique_ptr<parts> made) : is_{std::move(made)} {
+  is_->on_saved = [this](const saved_checkpoint& what) { say_saved(what); };
+}
 
 /// Actors hold each other's handles, so none would end by itself.
 actor_runner::~actor_runner() {
   caf::anon_send_exit(is_->coordinating, caf::exit_reason::user_shutdown);
   (*is_->client)->wait_for(is_->coordinating);
   is_->coordinating = nullptr;
+  if (is_->archiving)
+    caf::anon_send_exit(is_->archiving, caf::exit_reason::user_shutdown);
+  is_->archiving = nullptr;
   if (is_->group)
     is_->group->close();
   is_->host->end(!is_->failure);
@@ -236,8 +252,8 @@ actor_runner::~actor_runner() {
 result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
                                const std::atomic<bool>& stop) {
   auto& self = **is_->client;
-  self.send(is_->coordinating,
-            run_pass{what.epoch, what.first_microbatch, what.is_training});
+  self.send(is_->coordinating, run_pass{what.epoch, what.begin,
+                                        what.microbatches, what.is_training});
   const auto keep = [this](const result<void>& done) {
     if (is_->failure && !done)
       is_->failure = done;
@@ -269,6 +285,35 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
         is_->busy_shares.push_back(1e-6 * static_cast<double>(each) / seconds);
     });
 }
+
+// -- checkpoints -------------------------------------------------------------
+
+void actor_runner::parts::ended(const checkpoint_ended& what) {
+  is_saving = false;
+  const checkpoint_position at{what.epoch, what.samples};
+  if (what.why.empty())
+    on_saved({at, what.path});
+  else
+    on_saved({at, error{errc::io, what.why}});
+}
+
+result<void> actor_runner::save(const checkpoint_position& at) {
+  PD_CHECK(finish_saving());
+  is_->is_saving = true;
+  (*is_->client)
+    ->send(is_->coordinating, save_checkpoint{at.epoch, at.samples});
+  bool is_copied = false;
+  return is_->listen_until(
+    is_copied, [&] { is_copied = is_copied || !is_->is_saving; },
+    [&](const weights_copied&) { is_copied = true; });
+}
+
+result<void> actor_runner::finish_saving() {
+  bool is_over = !is_->is_saving;
+  return is_->listen_until(is_over, [&] { is_over = !is_->is_saving; });
+}
+
+// -- what it has come to -----------------------------------------------------
 
 result<std::vector<named_tensor>>
 actor_runner::parts::receive(const weights_named& from) const {

@@ -43,6 +43,8 @@ public:
   result<void> run(const data_pass& what, const pass_calls& calls,
                    const std::atomic<bool>& stop) override;
   result<std::vector<named_tensor>> weights() override;
+  result<void> save(const checkpoint_position& at) override;
+  result<void> finish_saving() override;
   result<std::vector<worker_trace>> trace() override;
   void log_to(const std::string& directory) override;
   [[nodiscard]] std::vector<double> busy_shares() const override;

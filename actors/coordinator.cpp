@@ -31,12 +31,19 @@ coordinator::coordinator(coordinator_actor::pointer self,
   });
   for (const auto& each : is_.workers)
     self_->monitor(each);
+  if (is_.archivist)
+    self_->monitor(is_.archivist);
 }
 
 coordinator_actor::behavior_type coordinator::make_behavior() {
   return {[this](const deploy_job&) { deploy(); },
           [this](const run_pass& order) { begin(order); },
           [this](const stop_pass&) { stop(); },
+          [this](const save_checkpoint& order) { save(order); },
+          [this](const checkpoint_begun& x) { write_shards(x); },
+          [this](const shard_copied&) { copied(); },
+          [this](const shard_stored& x) { stored(x); },
+          [this](const checkpoint_ended& x) { saved(x); },
           [this](const collect_weights&) { collect(); },
           [this](const report_status& order) { tell_workers(order); },
           [this](const report_trace& order) { tell_workers(order); },
@@ -70,6 +77,7 @@ void coordinator::deploy() {
   workers_left_ = where_.workers();
   deploy_worker order;
   order.job = is_.job;
+  order.resumed_from = is_.all->resumed_from;
   order.training_samples = is_.all->sizes.training;
   order.evaluation_samples = is_.all->sizes.evaluation;
   order.coordinator = caf::actor_cast<caf::strong_actor_ptr>(self_);
@@ -112,7 +120,11 @@ void coordinator::begin(const run_pass& order) {
 }
 
 void coordinator::aligned(const statistics_aligned& done) {
-  if (done.generation == generation_ && --workers_left_ == 0)
+  if (done.generation != generation_ || --workers_left_ > 0)
+    return;
+  if (asked_)
+    self_->send(is_.archivist, *std::exchange(asked_, std::nullopt));
+  else
     start_pass();
 }
 
@@ -168,13 +180,51 @@ void coordinator::held(std::int64_t begun) {
   tell_workers(end_pass_at{generation_, (begun_ + round - 1) / round * round});
 }
 
+// -- a checkpoint ------------------------------------------------------------
+
+/// As an evaluation, it is one of replica 0's statistics: all have them, as
+/// they will have if the run goes on from here.
+void coordinator::save(const save_checkpoint& order) {
+  ++generation_;
+  asked_ = order;
+  workers_left_ = where_.workers();
+  tell_workers(align_statistics{generation_});
+}
+
+void coordinator::write_shards(const checkpoint_begun& into) {
+  copies_left_ = where_.stages();
+  shards_.clear();
+  for (int stage = 0; stage < where_.stages(); ++stage)
+    self_->send(first_of(stage),
+                store_shard{into.folder, stage, where_.stages()});
+}
+
+void coordinator::copied() {
+  if (--copies_left_ == 0)
+    self_->send(is_.client, weights_copied{});
+}
+
+void coordinator::stored(const shard_stored& what) {
+  shards_.push_back(what);
+  if (std::ssize(shards_) < where_.stages())
+    return;
+  std::ranges::sort(shards_, {}, &shard_stored::shard);
+  self_->send(is_.archivist, end_checkpoint{std::exchange(shards_, {})});
+}
+
+void coordinator::saved(const checkpoint_ended& what) {
+  self_->send(is_.client, what);
+}
+
 // -- what others ask for -----------------------------------------------------
 
 void coordinator::collect() {
   for (int stage = 0; stage < where_.stages(); ++stage)
-    self_->send(
-      is_.workers[static_cast<std::size_t>(where_.worker_at(stage, 0))],
-      send_weights{});
+    self_->send(first_of(stage), send_weights{});
+}
+
+const worker_actor& coordinator::first_of(int stage) const {
+  return is_.workers[static_cast<std::size_t>(where_.worker_at(stage, 0))];
 }
 
 void coordinator::log_status(const status_reported& from) const {
@@ -219,8 +269,11 @@ void coordinator::worker_lost(const caf::actor_addr& who,
     std::ranges::find_if(is_.workers, [&](const worker_actor& each) {
       return each.address() == who;
     });
-  if (found == is_.workers.end())
+  if (found == is_.workers.end()) {
+    if (is_.archivist && who == is_.archivist.address())
+      fail({errc::failed, "archivist: " + text_of(why)});
     return;
+  }
   const auto worker = static_cast<int>(found - is_.workers.begin());
   fail_later({errc::failed, called(worker, "", last_doing(worker))
                               + ": lost: " + text_of(why)});

@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct coordinator_options {
   rendezvous_actor rendezvous;       ///< empty: all are in one process
   /// What the stage of a worker did last; empty if that is not known.
   std::function<std::string(int worker)> last_doing;
+  archivist_actor archivist; ///< empty: no checkpoints are made
 };
 
 /// Spawn event-based: with shell<coordinator, coordinator_actor>.
@@ -53,6 +55,11 @@ private:
   void hold();
   void held(std::int64_t begun);
   void worker_done(const pass_done& done);
+  void save(const save_checkpoint& order);
+  void write_shards(const checkpoint_begun& into);
+  void copied();
+  void stored(const shard_stored& what);
+  void saved(const checkpoint_ended& what);
   void collect();
   void forward(const progress_reported& what);
   template <class Message>
@@ -64,6 +71,7 @@ private:
   void worker_complained(const worker_failed& what);
   void fail_later(const run_failed& what);
   void fail(const run_failed& what);
+  [[nodiscard]] const worker_actor& first_of(int stage) const;
   [[nodiscard]] std::string called(int worker, const std::string& who,
                                    const std::string& doing) const;
   [[nodiscard]] std::string last_doing(int worker) const;
@@ -81,6 +89,9 @@ private:
   int holds_left_ = 0;
   std::int64_t begun_ = 0;
   pass_over sum_;
+  std::optional<save_checkpoint> asked_; ///< for a checkpoint, until it begins
+  int copies_left_ = 0;                  ///< of a checkpoint that begins
+  std::vector<shard_stored> shards_;     ///< on the disk, or failed
 };
 
 } // namespace pd

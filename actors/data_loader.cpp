@@ -23,7 +23,7 @@ data_loader_actor::behavior_type data_loader::make_behavior() {
   return {[this](const begin_pass& order) { begin(order); },
           [this](const end_pass_at& order) {
             if (order.generation == generation_)
-              std::erase_if(due_, [&](auto each) { return each >= order.end; });
+              leave_out(order.end);
           },
           [this](const batches_used& used) {
             if (used.generation != generation_)
@@ -38,14 +38,19 @@ void data_loader::begin(const begin_pass& order) {
   const bool is_training = order.what.is_training;
   from_ = is_training ? is_.training : is_.evaluation;
   const auto& pass = is_training ? is_.all->training : is_.all->evaluation;
-  order_ = value_or_throw(
-    order_of(*is_.all, {pass, order.what.epoch, order.what.first_microbatch,
-                        is_training}));
+  order_ = value_or_throw(order_of(*is_.all, is_training));
   order_->start_epoch(order.what.epoch);
+  begin_ = order.what.begin;
   const auto due = reading_order(*is_.all, is_.worker, *pass);
   due_.assign(due.begin(), due.end());
+  leave_out(order.what.microbatches);
   held_ = 0;
   read_ahead();
+}
+
+/// The microbatches from `end` on.
+void data_loader::leave_out(std::int64_t end) {
+  std::erase_if(due_, [&](auto each) { return each >= end; });
 }
 
 void data_loader::read_ahead() {
@@ -67,7 +72,7 @@ tensor data_loader::free_tensor(const tensor_type& type) {
 }
 
 loaded_batch data_loader::read(std::int64_t microbatch) {
-  const auto indices = order_->indices(microbatch);
+  const auto indices = order_->indices(begin_ + microbatch);
   loaded_batch made{
     microbatch, static_cast<std::int64_t>(indices.size()), {}, {}};
   made.labels = free_tensor(labels_type(is_.all->what));

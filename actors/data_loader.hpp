@@ -43,6 +43,7 @@ public:
 
 private:
   void begin(const begin_pass& order);
+  void leave_out(std::int64_t end);
   void read_ahead();
   [[nodiscard]] loaded_batch read(std::int64_t microbatch);
   [[nodiscard]] tensor free_tensor(const tensor_type& type);
@@ -55,6 +56,7 @@ private:
   std::optional<sampler> order_;
   const dataset* from_ = nullptr;
   std::int64_t generation_ = 0;
+  std::int64_t begin_ = 0;       ///< of the epoch: the pass's microbatch 0
   std::deque<std::int64_t> due_; ///< microbatches, in the order of the row
   std::int64_t held_ = 0;        ///< batches sent and still in use
 };

@@ -132,7 +132,8 @@ void link_in::begin(const begin_pass& order) {
   const auto& pass =
     order.what.is_training ? is_.all->training : is_.all->evaluation;
   for (const auto microbatch : order_on(is_.along, *is_.all, *pass))
-    due_.push_back({order.generation, microbatch});
+    if (microbatch < order.what.microbatches)
+      due_.push_back({order.generation, microbatch});
   if (waits_for_pass_)
     hand_on();
 }

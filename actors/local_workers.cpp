@@ -13,8 +13,8 @@ namespace pd {
 
 namespace {
 
-/// Stage, loader, sync and the worker itself.
-constexpr std::size_t actors_per_worker = 4;
+/// Stage, loader, sync, checkpointer and the worker itself.
+constexpr std::size_t actors_per_worker = 5;
 
 /// A handle that owns nothing: who lent the dataset keeps it.
 std::shared_ptr<const dataset> lent(const dataset* from) {

@@ -1,19 +1,21 @@
 /// Every message that crosses an actor boundary, and nothing else.
 ///
 ///     client        -> coordinator    deploy_job, run_pass, stop_pass,
+///                                     save_checkpoint,
 ///                                     collect_weights, report_status,
 ///                                     report_trace; run_failed, if it is
 ///                                     interrupted before all are ready
 ///     client        -> worker         open_log
 ///     coordinator   -> client         workers_ready, job_deployed,
 ///                                     progress_reported, pass_over,
+///                                     weights_copied, checkpoint_ended,
 ///                                     weights_named, trace_reported,
 ///                                     run_failed
 ///     coordinator   -> worker         deploy_worker, join_groups, begin_pass,
 ///                                     hold_pass; the reply is pass_held
 ///                                     end_pass_at, align_statistics,
-///                                     send_weights, report_status,
-///                                     report_trace
+///                                     store_shard, send_weights,
+///                                     report_status, report_trace
 ///     worker        -> coordinator    worker_ready, groups_joined,
 ///                                     statistics_aligned, weights_named,
 ///                                     status_reported, trace_reported,
@@ -33,6 +35,10 @@
 ///     stage         -> gradient_sync  bucket_ready
 ///     gradient_sync -> stage          round_reduced
 ///     gradient_sync -> worker         statistics_aligned
+///     worker        -> checkpointer   store_shard
+///     checkpointer  -> coordinator    shard_copied, shard_stored
+///     coordinator   -> archivist      save_checkpoint, end_checkpoint
+///     archivist     -> coordinator    checkpoint_begun, checkpoint_ended
 ///     stage         -> coordinator    progress_reported, pass_done
 ///
 ///     anyone        -> rendezvous     set_key, close_store
@@ -74,15 +80,23 @@ namespace pd {
 /// Makes every worker ready.
 struct deploy_job {};
 
-/// Runs the training timetable, or the evaluation's.
+/// Runs a part of an epoch, or an evaluation: `microbatches` from `begin` on.
 struct run_pass {
   std::int64_t epoch = 0;
-  std::int64_t first_microbatch = 0; ///< of the whole run
+  std::int64_t begin = 0;
+  std::int64_t microbatches = 0;
   bool is_training = true;
 };
 
 /// Ends the pass after the rounds that have begun.
 struct stop_pass {};
+
+/// Begins a checkpoint, from which a run goes on after `samples` of `epoch`.
+/// @pre between two passes, and the last one has ended
+struct save_checkpoint {
+  std::int64_t epoch = 0;
+  std::int64_t samples = 0;
+};
 
 /// Asks replica 0 of every stage for its weights.
 struct collect_weights {};
@@ -98,7 +112,8 @@ struct report_trace {};
 /// Makes worker `worker` of the job and its actors.
 struct deploy_worker {
   int worker = 0;
-  std::string job; ///< as a file; empty: the process has it already
+  std::string job;          ///< as a file; empty: the process has it already
+  std::string resumed_from; ///< a checkpoint; empty: from the beginning
   std::int64_t training_samples = 0;
   std::int64_t evaluation_samples = 0;
   caf::strong_actor_ptr coordinator;
@@ -127,6 +142,14 @@ struct end_pass_at {
 /// Gives all replicas of a stage the statistics of its replica 0.
 struct align_statistics {
   std::int64_t generation = 0;
+};
+
+/// Copies the weights, and writes them beside the next pass as a shard of a
+/// checkpoint that is being made in `folder`.
+struct store_shard {
+  std::string folder;
+  int shard = 0;
+  int shards = 1;
 };
 
 /// Sends all parameters and statistics to the client, after their names.
@@ -202,6 +225,38 @@ struct statistics_aligned {
   int worker = 0;
 };
 
+/// Its worker may go on with the next pass.
+struct shard_copied {};
+
+/// What the manifest says of a tensor.
+struct tensor_report {
+  std::string name;
+  std::vector<std::int64_t> extents;
+  std::uint8_t kind = 0; ///< tensor_kind
+  std::int64_t updates = 0;
+};
+
+/// A shard is on the disk, or why it is not.
+struct shard_stored {
+  std::string why; ///< with the file; empty: it is
+  int shard = 0;
+  std::int64_t bytes = 0;
+  std::string hash;
+  int moments = 0;
+  std::vector<tensor_report> tensors;
+};
+
+/// All have copied their weights: the next pass may begin.
+struct weights_copied {};
+
+/// A checkpoint is whole, or why there is none.
+struct checkpoint_ended {
+  std::int64_t epoch = 0;
+  std::int64_t samples = 0;
+  std::string path;
+  std::string why; ///< with the file; empty: it is whole
+};
+
 /// What comes next from the worker over the group, in this order, f32.
 struct weights_named {
   int worker = 0;
@@ -269,6 +324,18 @@ struct round_reduced {
   std::int64_t round = 0;
 };
 
+// -- between the coordinator and who keeps checkpoints ------------------------
+
+/// Shards may be written into this folder.
+struct checkpoint_begun {
+  std::string folder;
+};
+
+/// Of every writer; the checkpoint is given up if one of them has failed.
+struct end_checkpoint {
+  std::vector<shard_stored> shards;
+};
+
 // -- of one actor to itself --------------------------------------------------
 
 /// Waits for the bytes of the oldest slot.
@@ -305,12 +372,21 @@ struct close_store {
   }
 
 PD_INSPECT(deploy_job)
-PD_INSPECT(run_pass, x.epoch, x.first_microbatch, x.is_training)
+PD_INSPECT(run_pass, x.epoch, x.begin, x.microbatches, x.is_training)
 PD_INSPECT(stop_pass)
+PD_INSPECT(save_checkpoint, x.epoch, x.samples)
+PD_INSPECT(store_shard, x.folder, x.shard, x.shards)
+PD_INSPECT(shard_copied)
+PD_INSPECT(tensor_report, x.name, x.extents, x.kind, x.updates)
+PD_INSPECT(shard_stored, x.why, x.shard, x.bytes, x.hash, x.moments, x.tensors)
+PD_INSPECT(weights_copied)
+PD_INSPECT(checkpoint_ended, x.epoch, x.samples, x.path, x.why)
+PD_INSPECT(checkpoint_begun, x.folder)
+PD_INSPECT(end_checkpoint, x.shards)
 PD_INSPECT(collect_weights)
 PD_INSPECT(report_status)
 PD_INSPECT(report_trace)
-PD_INSPECT(deploy_worker, x.worker, x.job, x.training_samples,
+PD_INSPECT(deploy_worker, x.worker, x.job, x.resumed_from, x.training_samples,
            x.evaluation_samples, x.coordinator, x.rendezvous)
 PD_INSPECT(join_groups)
 PD_INSPECT(begin_pass, x.generation, x.what)
@@ -396,6 +472,15 @@ CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
   CAF_ADD_TYPE_ID(pd_engine, (pd::deploy_job))
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_pass))
   CAF_ADD_TYPE_ID(pd_engine, (pd::stop_pass))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::save_checkpoint))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::store_shard))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::shard_copied))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::tensor_report))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::shard_stored))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::weights_copied))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::checkpoint_ended))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::checkpoint_begun))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::end_checkpoint))
   CAF_ADD_TYPE_ID(pd_engine, (pd::collect_weights))
   CAF_ADD_TYPE_ID(pd_engine, (pd::report_status))
   CAF_ADD_TYPE_ID(pd_engine, (pd::report_trace))

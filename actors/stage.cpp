@@ -98,9 +98,13 @@ void stage::begin(const begin_pass& order) {
   is_held_ = false;
   has_told_end_ = false;
   batches_unsaid_ = 0;
-  runner_.start(order.what.is_training ? is_.all->training
-                                       : is_.all->evaluation,
-                order.what.first_microbatch);
+  const auto& what = order.what;
+  if (what.is_training)
+    runner_.start(is_.all->training,
+                  microbatch_of_run(*is_.all, what.epoch, what.begin));
+  else
+    runner_.start(is_.all->evaluation, 0);
+  runner_.end_at(what.microbatches);
   for (auto& each : std::exchange(early_, {}))
     each();
   advance();

@@ -41,8 +41,9 @@ status unpack(std::uint64_t from) {
 } // namespace
 
 const char* to_string(role of) {
-  constexpr std::array names{"worker",        "stage",   "data loader",
-                             "gradient sync", "link in", "link out"};
+  constexpr std::array names{"worker",        "stage",        "data loader",
+                             "gradient sync", "checkpointer", "link in",
+                             "link out"};
   return names[static_cast<std::size_t>(of)];
 }
 
@@ -68,6 +69,10 @@ std::string to_string(const status& of) {
            + std::to_string(of.peer);
   case doing::receives:
     return "waits for worker " + std::to_string(of.peer);
+  case doing::copies:
+    return "copies the weights for a checkpoint";
+  case doing::saves:
+    return "writes shard " + std::to_string(of.index) + " of a checkpoint";
   }
   return "";
 }

@@ -26,6 +26,7 @@ enum class role : std::uint8_t {
   stage,
   data_loader,
   gradient_sync,
+  checkpointer,
   link_in,
   link_out
 };
@@ -43,6 +44,8 @@ enum class doing : std::uint8_t {
   reduces,  ///< bucket `index` of the gradients, over the replicas
   sends,    ///< what belongs to microbatch `index` to worker `peer`
   receives, ///< the next message from worker `peer`
+  copies,   ///< the weights, for a checkpoint
+  saves,    ///< shard `index` of a checkpoint
 };
 
 /// At one moment.
@@ -50,7 +53,7 @@ struct status {
   doing what = doing::nothing;
   action which{};         ///< of runs and waits
   missing lack{};         ///< of waits
-  std::int64_t index = 0; ///< of reads, reduces and sends
+  std::int64_t index = 0; ///< of reads, reduces, sends and saves
   int peer = 0;           ///< of sends and receives
 };
 

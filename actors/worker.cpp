@@ -1,9 +1,11 @@
 #include "actors/worker.hpp"
 
+#include "actors/checkpointer.hpp"
 #include "actors/data_loader.hpp"
 #include "actors/gradient_sync.hpp"
 #include "actors/supervise.hpp"
 #include "engine/base/log.hpp"
+#include "engine/train/checkpoints.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -63,6 +65,7 @@ worker_actor::behavior_type worker::make_behavior() {
     [this](const end_pass_at& order) { end_at(order); },
     [this](const align_statistics& order) { align(order); },
     [this](const statistics_aligned& x) { self_->send(coordinator_, x); },
+    [this](const store_shard& order) { self_->send(checkpointer_, order); },
     [this](const send_weights&) { give_weights(); },
     [this](const report_status&) { tell_status(); },
     [this](const report_trace&) { give_trace(); },
@@ -147,6 +150,9 @@ void worker::spawn_all() {
   (*is_.receivers)[static_cast<std::size_t>(seat_.worker)] = stage_;
   spawn_loader();
   spawn_sync();
+  if (writes_shard(*seat_.all, seat_.worker))
+    checkpointer_ = spawn<checkpointer, checkpointer_actor>(
+      role::checkpointer, checkpointer_options{&parts_, coordinator_, {}});
   if (is_.has_links)
     spawn_links();
   peers_->receivers = is_.receivers;

@@ -111,6 +111,7 @@ private:
   trace_ring spans_;
   std::shared_ptr<stage_peers> peers_ = std::make_shared<stage_peers>();
   stage_actor stage_;
+  checkpointer_actor checkpointer_;    ///< empty: it writes no shard
   std::vector<link_in_options> links_; ///< until they are spawned
   std::vector<link_in_actor> links_in_;
   std::map<caf::actor_addr, part> actors_;

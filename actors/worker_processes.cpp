@@ -10,6 +10,7 @@
 #include "engine/base/clock.hpp"
 #include "engine/comm/gloo_communicator.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/train/checkpoints.hpp"
 #include "engine/train/session.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -236,6 +237,10 @@ public:
     PD_TRY(
       auto all,
       deploy(what, {order.training_samples, order.evaluation_samples}, ops_));
+    if (!order.resumed_from.empty()) {
+      PD_TRY(const auto from, checkpoint::open(order.resumed_from));
+      PD_CHECK(resume(all, from));
+    }
     receivers->resize(static_cast<std::size_t>(all.where().workers()));
     worker_seat made{std::make_shared<const deployment>(std::move(all)),
                      order.worker, &ops_, nullptr, nullptr};

@@ -5,7 +5,6 @@
 #include "engine/graph/attributes.hpp"
 #include "engine/graph/op.hpp"
 #include "ops/expect.hpp"
-#include "ops/weight_start.hpp"
 
 namespace pd {
 
@@ -13,7 +12,7 @@ namespace pd {
 /// bias: [O].
 ///
 /// Settings: out_channels, kernel, stride, padding, dilation, groups, bias,
-/// relu, and those of weight_start.
+/// relu, init ("torch_default" | "kaiming_fan_out").
 class conv2d final : public op {
 public:
   struct settings {
@@ -22,7 +21,7 @@ public:
     std::int64_t groups = 1;
     bool bias = true;
     bool relu = false;
-    weight_start start;
+    bool kaiming_fan_out = false; ///< torchvision's ResNet and VGG
   };
 
   explicit conv2d(const settings& as) : as_{as} {}

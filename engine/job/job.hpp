@@ -10,7 +10,6 @@
 #include "engine/program/learning_rate.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,7 @@ struct model_spec {
   std::string weights; ///< empty: drawn from the seed
   std::int64_t classes = 10;
   image_extents image{28, 28, 1};
-  std::optional<double> dropout; ///< empty: the model's own
+  double dropout = 0.5; ///< alexnet and vgg only
 };
 
 struct data_spec {
@@ -76,9 +75,15 @@ struct run_spec {
   std::int64_t bucket_bytes = std::int64_t{8} << 20;
 };
 
+/// Between two checkpoints: an epoch, or so many rounds, and what is left of an
+/// epoch. A round is one that is whole on every stage.
+struct checkpoint_interval {
+  std::int64_t rounds = 0; ///< 0: an epoch
+};
+
 struct checkpoint_spec {
-  std::string directory;
-  std::string every = "epoch";
+  std::string directory; ///< empty: none are made
+  checkpoint_interval every;
   std::int64_t keep = 3;
 };
 

@@ -1,6 +1,5 @@
 #include "engine/data/dataset.hpp"
 #include "engine/job/job_keys.hpp"
-#include "engine/models/models.hpp"
 #include "engine/schedule/generate.hpp"
 
 namespace pd {
@@ -41,14 +40,19 @@ std::string if_synthetic(const job& j) {
 
 std::string unless_dropout(const job& j) {
   const auto& name = j.model.name;
-  return unless(has_dropout(name), "a built-in model with dropout",
-                "model.name", name);
+  return unless(name == "alexnet" || name.starts_with("vgg"),
+                "alexnet or a vgg", "model.name", name);
 }
 
 std::string if_graph_file(const job& j) {
   const auto& file = j.model.file;
   return unless(file.empty() || file.ends_with(".onnx"),
                 "a built-in model or an ONNX file", "model.file", file);
+}
+
+std::string unless_checkpoints(const job& j) {
+  return unless(!j.checkpoint.directory.empty(), "a job with a folder for them",
+                "checkpoint.directory", j.checkpoint.directory);
 }
 
 std::string unless_sgd(const job& j) {
@@ -180,11 +184,8 @@ void add_model_keys(std::vector<job_key>& to) {
   to.push_back({.section = "model",
                 .name = "dropout",
                 .place = PD_AT(model.dropout),
-                .meaning = "what dropout layers drop, of a built-in model "
-                           "that has some; `auto`: torchvision's (0.5; "
-                           "`googlenet`, `mobilenet_v2`, `mnasnet1_0` 0.2, "
-                           "`googlenet`'s auxiliary heads 0.7, `densenet*` "
-                           "0)",
+                .meaning = "`alexnet`, `vgg*` only: what their dropout layers "
+                           "drop",
                 .unit = "share",
                 .most = 0.99,
                 .refuse = unless_dropout});
@@ -499,14 +500,19 @@ void add_watch_keys(std::vector<job_key>& to) {
   to.push_back({.section = "checkpoint",
                 .name = "directory",
                 .place = PD_AT(checkpoint.directory),
-                .meaning = "where checkpoints go; empty: none are made",
-                .refuse = refuse_always});
+                .meaning = "where checkpoints go (checkpoint.md); empty: none "
+                           "are made",
+                .is_path = true});
   to.push_back({.section = "checkpoint",
                 .name = "every",
                 .place = PD_AT(checkpoint.every),
-                .meaning = "between two checkpoints",
-                .choices = {"epoch"},
-                .refuse = refuse_always});
+                .meaning = "between two checkpoints: rounds that are whole on "
+                           "every stage; one is made at the end of an epoch, "
+                           "too",
+                .unit = "rounds",
+                .least = 1,
+                .most = job_key::most_count,
+                .refuse = unless_checkpoints});
   to.push_back({.section = "checkpoint",
                 .name = "keep",
                 .place = PD_AT(checkpoint.keep),
@@ -514,7 +520,7 @@ void add_watch_keys(std::vector<job_key>& to) {
                 .unit = "checkpoints",
                 .least = 1,
                 .most = 1e6,
-                .refuse = refuse_always});
+                .refuse = unless_checkpoints});
   to.push_back({.section = "inspect",
                 .name = "listen",
                 .place = PD_AT(inspect.listen),

@@ -48,15 +48,6 @@ struct assigner {
     return true;
   }
 
-  /// A number, or "auto" for none.
-  bool operator()(std::optional<double>& to) const {
-    if (const auto* text = std::get_if<std::string>(&from)) {
-      to.reset();
-      return *text == "auto";
-    }
-    return (*this)(to.emplace(0));
-  }
-
   bool operator()(std::string& to) const {
     const auto* text = std::get_if<std::string>(&from);
     const auto is_control = [](char c) {
@@ -102,6 +93,14 @@ struct assigner {
     to = *list;
     return true;
   }
+
+  bool operator()(checkpoint_interval& to) const {
+    if (const auto* text = std::get_if<std::string>(&from)) {
+      to.rounds = 0;
+      return *text == "epoch";
+    }
+    return (*this)(to.rounds);
+  }
 };
 
 struct reader {
@@ -109,8 +108,8 @@ struct reader {
   toml_value operator()(const std::vector<std::int64_t>& x) const {
     return x.empty() ? toml_value{"auto"} : toml_value{x};
   }
-  toml_value operator()(const std::optional<double>& x) const {
-    return x ? toml_value{*x} : toml_value{"auto"};
+  toml_value operator()(const checkpoint_interval& x) const {
+    return x.rounds == 0 ? toml_value{"epoch"} : toml_value{x.rounds};
   }
   toml_value operator()(const image_extents& x) const {
     return std::vector<std::int64_t>{x.height, x.width, x.channels};
@@ -139,9 +138,6 @@ struct want_text {
   std::string operator()(job_place<double>) const {
     return "a number" + range();
   }
-  std::string operator()(job_place<std::optional<double>>) const {
-    return "\"auto\" or a number" + range();
-  }
   std::string operator()(job_place<std::string>) const {
     if (key.choices.empty())
       return "one line of text";
@@ -152,6 +148,9 @@ struct want_text {
   }
   std::string operator()(job_place<std::vector<std::int64_t>>) const {
     return "\"auto\" or a list of whole numbers" + range();
+  }
+  std::string operator()(job_place<checkpoint_interval>) const {
+    return "\"epoch\" or a whole number" + range();
   }
   std::string operator()(job_place<image_extents>) const {
     return "[height, width, channels] up to ["

@@ -6,7 +6,6 @@
 #include "engine/job/job.hpp"
 #include "engine/job/toml_file.hpp"
 
-#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -27,7 +26,7 @@ struct job_key {
   std::variant<job_place<bool>, job_place<std::int64_t>, job_place<double>,
                job_place<std::string>, job_place<image_extents>,
                job_place<std::vector<std::int64_t>>,
-               job_place<std::optional<double>>>
+               job_place<checkpoint_interval>>
     place;
   std::string meaning; ///< one line, for the documentation
   std::string unit = {};

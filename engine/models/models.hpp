@@ -6,7 +6,6 @@
 #include "engine/graph/graph.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,7 @@ struct model_options {
   std::int64_t width = 224;
   std::int64_t channels = 3;
   double label_smoothing = 0;
-  /// The share of every dropout layer; by default each model's own.
-  std::optional<double> dropout = std::nullopt;
+  double dropout = 0.5; ///< of alexnet and vgg; the others have none
 };
 
 /// The network from the node "input" to the node "loss", a softmax_loss over
@@ -40,8 +38,5 @@ struct model_info {
 };
 
 [[nodiscard]] std::vector<model_info> model_names();
-
-/// True if a model of this name has dropout layers.
-[[nodiscard]] bool has_dropout(const std::string& name);
 
 } // namespace pd

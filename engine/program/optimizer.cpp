@@ -18,6 +18,12 @@ optimizer::make(const optimizer_options& options, stage_program& program,
   return made;
 }
 
+void optimizer::resume(std::int64_t updates, std::int64_t steps) {
+  program_.work().synchronize();
+  updates_ = applied_ = updates;
+  more_steps_ = steps - updates;
+}
+
 void optimizer::step(double grad_scale) {
   const auto cell = static_cast<std::size_t>(updates_) % queued_.size();
   done_[cell].block();
@@ -47,7 +53,7 @@ void optimizer::apply() {
                 .grads = weights.gradients(),
                 .moments = moments_,
                 .elems = weights.trainable_elems(),
-                .step = now.update + 1,
+                .step = now.update + more_steps_ + 1,
                 .lr = options_.rate.at(now.update),
                 .grad_scale = scale});
 }

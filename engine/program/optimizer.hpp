@@ -32,8 +32,19 @@ public:
   /// first: 1 / microbatches of the round.
   void step(double grad_scale = 1);
 
+  /// Goes on with update number `updates`, whose moments have seen `steps`
+  /// before: fewer or more if the stage was cut otherwise then.
+  /// @pre none is queued
+  void resume(std::int64_t updates, std::int64_t steps);
+
   /// Updates queued so far.
   [[nodiscard]] std::int64_t updates() const { return updates_; }
+  /// That the moments have seen.
+  [[nodiscard]] std::int64_t steps() const { return updates_ + more_steps_; }
+  /// Each of stage_plan::trainable_elems; waits for nothing.
+  [[nodiscard]] std::span<float* const> moment_arrays() const {
+    return moments_;
+  }
   /// The learning rate of the next update.
   [[nodiscard]] double rate() const { return options_.rate.at(updates_); }
   [[nodiscard]] int moments() const { return rule_->moments(); }
@@ -57,6 +68,7 @@ private:
   std::vector<buffer> memory_;
   std::vector<float*> moments_;
   std::int64_t updates_ = 0;
+  std::int64_t more_steps_ = 0;    ///< than updates
   std::array<pending, 16> queued_; ///< update u is in cell u mod 16
   std::array<event, 16> done_;
   std::int64_t applied_ = 0; ///< only on the stream

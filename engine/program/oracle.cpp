@@ -75,15 +75,16 @@ oracle::oracle(const std::vector<std::vector<row_runner::chunk_parts>>& workers,
 
 oracle::~oracle() = default;
 
-result<void> oracle::run(std::shared_ptr<const timetable> all,
-                         std::int64_t first_microbatch, oracle_calls calls) {
-  all_ = std::move(all);
+result<void> oracle::run(const oracle_pass& what, oracle_calls calls) {
+  all_ = what.all;
   calls_ = std::move(calls);
   failure_ = {};
   begun_ = 0;
   is_ending_ = false;
-  for (auto& each : workers_)
-    each->runner.start(all_, first_microbatch);
+  for (auto& each : workers_) {
+    each->runner.start(all_, what.first_microbatch);
+    each->runner.end_at(what.microbatches);
+  }
   while (!is_over()) {
     bool has_run = false;
     for (std::size_t w = 0; w < workers_.size(); ++w) {

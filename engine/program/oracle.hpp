@@ -33,6 +33,14 @@ struct oracle_calls {
   bool runs_ahead = false;
 };
 
+/// A timetable to run. What lies behind the first `microbatches` is left out;
+/// they fill whole rounds.
+struct oracle_pass {
+  std::shared_ptr<const timetable> all;
+  std::int64_t first_microbatch = 0; ///< of the whole run: the pass's first
+  std::int64_t microbatches = all->microbatches;
+};
+
 class oracle {
 public:
   /// By worker: its chunks. All of it outlives the oracle.
@@ -40,11 +48,9 @@ public:
          const topology& links);
   ~oracle();
 
-  /// Runs a timetable to its end.
+  /// Runs a pass to its end.
   /// Errors: of calls; failed if no row can go on, with all waits.
-  [[nodiscard]] result<void> run(std::shared_ptr<const timetable> all,
-                                 std::int64_t first_microbatch,
-                                 oracle_calls calls);
+  [[nodiscard]] result<void> run(const oracle_pass& what, oracle_calls calls);
 
 private:
   class worker;

@@ -95,8 +95,9 @@ public:
              outbox& to);
   ~row_runner();
 
-  /// Starts a timetable: an epoch or an evaluation. first_microbatch: of the
-  /// whole run, what the epoch's microbatch 0 is; dropout draws by it.
+  /// Starts a timetable: a part of an epoch, or an evaluation.
+  /// first_microbatch: of the whole run, what microbatch 0 is; dropout draws by
+  /// it.
   /// @pre is_over()
   void start(std::shared_ptr<const timetable> all,
              std::int64_t first_microbatch);

@@ -409,12 +409,18 @@ int stage_program::in_flight() const {
 }
 
 std::vector<float> stage_program::unpacked(const stored_parameter& which,
-                                           const float* stored) {
+                                           const float* stored) const {
   std::vector<float> plain(
     static_cast<std::size_t>(which.rule.extents.elems()));
   const std::span values{stored, static_cast<std::size_t>(which.storage.elems)};
   plan_.nodes[at(which.node)].run->unpack(which.index, values, plain);
   return plain;
+}
+
+void stage_program::pack(const stored_parameter& which,
+                         std::span<const float> values,
+                         std::span<float> stored) const {
+  plan_.nodes[at(which.node)].run->pack(which.index, values, stored);
 }
 
 std::vector<float> stage_program::read(const stored_parameter& which) {
@@ -449,7 +455,7 @@ void stage_program::write(const stored_parameter& which,
       ? newest.f32 + which.offset
       : reinterpret_cast<float*>(weights_->statistics() + which.offset);
   const std::span stored{to, static_cast<std::size_t>(which.storage.elems)};
-  plan_.nodes[at(which.node)].run->pack(which.index, values, stored);
+  pack(which, values, stored);
   if (which.rule.is_trainable && newest.bf16 != nullptr)
     std::ranges::transform(stored,
                            reinterpret_cast<bf16*>(newest.bf16) + which.offset,

@@ -81,6 +81,13 @@ public:
   void write(const stored_parameter& which, std::span<const float> values);
   [[nodiscard]] std::vector<float> read_grad(const stored_parameter& which);
 
+  /// Between a parameter as it is stored and PyTorch's layout, both f32.
+  /// Thread: any, beside what runs.
+  [[nodiscard]] std::vector<float> unpacked(const stored_parameter& which,
+                                            const float* stored) const;
+  void pack(const stored_parameter& which, std::span<const float> values,
+            std::span<float> stored) const;
+
   [[nodiscard]] const stage_plan& plan() const { return plan_; }
   [[nodiscard]] weight_store& weights() { return *weights_; }
   [[nodiscard]] stream& work() { return *work_; }
@@ -111,8 +118,6 @@ private:
   void queue_backward_input(slot& in, std::size_t node);
   void queue_backward_weight(slot& in, std::size_t node, bool accumulate);
   void end(slot& in);
-  [[nodiscard]] std::vector<float> unpacked(const stored_parameter& which,
-                                            const float* stored);
 
   stage_plan plan_;
   std::unique_ptr<weight_store> weights_;

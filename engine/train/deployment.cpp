@@ -7,9 +7,11 @@
 #include "engine/models/models.hpp"
 #include "engine/program/backward_plan.hpp"
 #include "engine/schedule/validate.hpp"
+#include "engine/train/checkpoints.hpp"
 #include "engine/train/edges.hpp"
 #include "engine/train/onnx_job.hpp"
 #include "engine/train/weights.hpp"
+#include "engine/train/worker_snapshot.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -136,18 +138,30 @@ bool has_whole_backwards(const timetable& all) {
   return has_any(all, act::backward);
 }
 
-/// The timetable of the schedule that the job names, for as many of the
-/// microbatches as fill its rounds.
-result<timetable> generated(const deployment& of, std::int64_t has) {
-  auto how = of.how;
-  PD_TRY(how.microbatches, round_microbatches(how, has));
-  if (how.microbatches == 0)
+/// The microbatches that fill whole rounds, of those that there are.
+result<std::int64_t> whole_rounds(const deployment& of, std::int64_t has) {
+  PD_TRY(const auto made, round_microbatches(of.how, has));
+  if (made == 0)
     return error{errc::bad_value,
                  of.what.data.dataset + ": " + std::to_string(has)
                    + " microbatches of "
                    + std::to_string(of.what.data.microbatch)
                    + " samples do not fill one round of every stage"};
+  return made;
+}
+
+/// The timetable of the schedule that the job names, for an epoch, or for what
+/// lies between two checkpoints.
+result<timetable> generated(const deployment& of, std::int64_t microbatches) {
+  auto how = of.how;
+  how.microbatches = microbatches;
   PD_TRY(auto made, generate(how));
+  const auto until_checkpoint =
+    of.what.checkpoint.every.rounds * common_round(made);
+  if (until_checkpoint > 0 && until_checkpoint < made.microbatches) {
+    how.microbatches = until_checkpoint;
+    PD_TRY(made, generate(how));
+  }
   PD_CHECK(validate(made, of.links));
   return made;
 }
@@ -155,6 +169,11 @@ result<timetable> generated(const deployment& of, std::int64_t has) {
 /// The timetable that somebody wrote, if it is one for this job.
 result<timetable> read_timetable(const deployment& of, std::int64_t has) {
   const auto& path = of.what.schedule.file;
+  if (of.what.checkpoint.every.rounds > 0)
+    return error{errc::not_supported,
+                 "checkpoint.every: wanted \"epoch\" with schedule.file, whose "
+                 "timetable is of an epoch, got "
+                   + std::to_string(of.what.checkpoint.every.rounds)};
   PD_TRY(const auto text, read_text_file(path));
   auto made = parse_timetable(text);
   if (!made)
@@ -188,10 +207,16 @@ result<timetable> read_timetable(const deployment& of, std::int64_t has) {
 
 result<void> make_training(deployment& to) {
   const auto has = available(to.what, to.sizes.training);
-  PD_TRY(auto made, to.what.schedule.file.empty() ? generated(to, has)
-                                                  : read_timetable(to, has));
-  to.how.microbatches = made.microbatches;
-  to.training = std::make_shared<const timetable>(std::move(made));
+  if (to.what.schedule.file.empty()) {
+    PD_TRY(to.epoch_microbatches, whole_rounds(to, has));
+    PD_TRY(auto made, generated(to, to.epoch_microbatches));
+    to.training = std::make_shared<const timetable>(std::move(made));
+  } else {
+    PD_TRY(auto made, read_timetable(to, has));
+    to.epoch_microbatches = made.microbatches;
+    to.training = std::make_shared<const timetable>(std::move(made));
+  }
+  to.how.microbatches = to.training->microbatches;
   return {};
 }
 
@@ -295,6 +320,14 @@ memory_item batches_item(const deployment& all, int worker, int batches) {
             + format_bytes(each)};
 }
 
+/// What a checkpoint is written from, beside training.
+memory_item copy_item(const std::vector<stage_plan>& plans, int moments) {
+  std::int64_t bytes = 0;
+  for (const auto& each : plans)
+    bytes += worker_snapshot::bytes_for(each, moments);
+  return {"checkpoint", bytes, "a copy of weights and moments"};
+}
+
 /// True if the chunk has a source of this op that a loader fills.
 bool chunk_reads(const deployment& all, int worker, int chunk,
                  const std::string& op) {
@@ -330,11 +363,23 @@ optimizer_options optimizer_of(const deployment& all, int worker) {
     rate.final *= factor;
   }
   rate.epochs = static_cast<double>(all.what.train.epochs);
-  rate.updates_per_epoch = versions_made(*all.training, stage);
+  rate.updates_per_epoch =
+    all.epoch_microbatches / all.training->rounds[at(stage)];
   return {all.what.optimizer.rule, rate, all.what.train.clip_norm};
 }
 
 } // namespace
+
+std::int64_t pass_length(const deployment& all, std::int64_t begin) {
+  const auto round = common_round(*all.training);
+  const auto left = std::max<std::int64_t>(0, all.epoch_microbatches - begin);
+  return std::min(all.training->microbatches, left / round * round);
+}
+
+std::int64_t microbatch_of_run(const deployment& all, std::int64_t epoch,
+                               std::int64_t begin) {
+  return epoch * all.epoch_microbatches + begin;
+}
 
 int peak_in_flight(const row& cells, int chunk) {
   int now = 0;
@@ -457,6 +502,8 @@ memory_of_worker(const deployment& all, int worker,
               plan.memory(versions_of_worker(all, worker), rule->moments()));
   if (const int batches = batches_of_worker(all, worker); batches > 0)
     items.push_back(batches_item(all, worker, batches));
+  if (writes_shard(all, worker))
+    items.push_back(copy_item(plans, rule->moments()));
   if (all.what.run.workers != "processes")
     return items;
   if (const auto bytes = slot_bytes(all, worker, plans); bytes > 0)
@@ -536,6 +583,11 @@ result<worker_parts> make_worker(const deployment& all, int worker,
   PD_TRY(auto plans, plan_worker(all, worker, ops, *made.on));
   for (auto& plan : plans)
     PD_CHECK(add_chunk(made, std::move(plan), all, worker, ops));
+  if (!all.resumed_from.empty()) {
+    PD_TRY(const auto from, checkpoint::open(all.resumed_from));
+    PD_CHECK(restore(made, all, worker, from));
+    return made;
+  }
   if (all.what.model.weights.empty() && is_onnx_job(all.what))
     PD_CHECK(set_onnx_weights(made.programs, all.what, ops));
   if (all.what.model.weights.empty())

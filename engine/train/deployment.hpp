@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "engine/checkpoint/manifest.hpp"
 #include "engine/job/job.hpp"
 #include "engine/program/optimizer.hpp"
 #include "engine/program/row_runner.hpp"
@@ -30,9 +31,26 @@ struct deployment {
   std::shared_ptr<const timetable> training;   ///< null if epochs = 0
   std::shared_ptr<const timetable> evaluation; ///< null if never evaluated
   bool splits_backward = false;
+  /// Of an epoch that begins with its first sample; `training` is as long as
+  /// the longest pass, so perhaps shorter.
+  std::int64_t epoch_microbatches = 0;
+  /// Where the weights and the position come from; empty: from the beginning.
+  std::string resumed_from;
+  checkpoint_position start; ///< what is to be trained first
 
   [[nodiscard]] placement where() const { return placement{how.shape}; }
 };
+
+/// The microbatches of the pass that begins with an epoch's microbatch `begin`:
+/// whole rounds, up to the next checkpoint or the epoch's end, where it is 0.
+[[nodiscard]] std::int64_t pass_length(const deployment& all,
+                                       std::int64_t begin);
+
+/// What the microbatch `begin` of an epoch is in the whole run: dropout draws
+/// by it.
+[[nodiscard]] std::int64_t microbatch_of_run(const deployment& all,
+                                             std::int64_t epoch,
+                                             std::int64_t begin);
 
 /// The network of a job, loss included, as its file or its builder gives it.
 /// Errors: unknown_name, bad_value, bad_file.

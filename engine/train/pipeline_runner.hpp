@@ -5,12 +5,15 @@
 ///
 /// Invariants:
 ///
-/// (1) A pass is an epoch or an evaluation. Between two passes nothing is in
-///     flight, and weights may be read.
+/// (1) A pass is an epoch or what lies of it between two checkpoints, or an
+///     evaluation. Between two passes nothing is in flight, and weights may be
+///     read.
+///
+/// (2) What a pass tells is numbered from where it begins.
 
 #pragma once
 
-#include "engine/data/sampler.hpp"
+#include "engine/checkpoint/manifest.hpp"
 #include "engine/program/row_runner.hpp"
 #include "engine/train/weights.hpp"
 
@@ -21,11 +24,11 @@
 
 namespace pd {
 
-/// One walk over the data.
+/// One walk over the data: `microbatches` of an epoch from `begin` on.
 struct data_pass {
-  std::shared_ptr<const timetable> all;
   std::int64_t epoch = 0;
-  std::int64_t first_microbatch = 0; ///< of the whole run: dropout draws by it
+  std::int64_t begin = 0;
+  std::int64_t microbatches = 0;
   bool is_training = true;
 };
 
@@ -34,6 +37,13 @@ struct pass_calls {
   std::function<result<void>(const loss_figures&)> on_loss;
   /// The last stage made a version; `lr` made it. Once for all its replicas.
   std::function<result<void>(std::int64_t version, double lr)> on_update;
+};
+
+/// What has come of a checkpoint: its folder, or why there is none, with the
+/// file's name. Training goes on in any case.
+struct saved_checkpoint {
+  checkpoint_position at;
+  result<std::string> path;
 };
 
 /// One action that a worker ran. Times of the monotonic clock.
@@ -64,6 +74,20 @@ public:
   /// All parameters and statistics, of replica 0 of each stage.
   [[nodiscard]] virtual result<std::vector<named_tensor>> weights() = 0;
 
+  /// Begins a checkpoint, from which a run goes on at `at`. Returns once the
+  /// weights are copied, and training may go on; the files are written beside
+  /// it. Waits before that until the last checkpoint is whole.
+  /// Errors: of a worker; not of the files, see tell_saved().
+  [[nodiscard]] virtual result<void> save(const checkpoint_position& at) = 0;
+
+  /// Waits until the last checkpoint is whole. Errors: of a worker.
+  [[nodiscard]] virtual result<void> finish_saving() = 0;
+
+  /// Who is told of every checkpoint, within one of these calls or run().
+  void tell_saved(std::function<void(const saved_checkpoint&)> told) {
+    told_saved_ = std::move(told);
+  }
+
   /// That training waited for data, so far.
   [[nodiscard]] virtual double data_stall_s() const = 0;
 
@@ -81,6 +105,15 @@ public:
 
   /// One line for people: "cpu, AVX2, 2 threads".
   [[nodiscard]] virtual std::string describe() const = 0;
+
+protected:
+  void say_saved(const saved_checkpoint& what) const {
+    if (told_saved_)
+      told_saved_(what);
+  }
+
+private:
+  std::function<void(const saved_checkpoint&)> told_saved_;
 };
 
 } // namespace pd

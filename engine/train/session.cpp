@@ -1,5 +1,6 @@
 #include "engine/train/session.hpp"
 
+#include "engine/train/checkpoints.hpp"
 #include "engine/train/oracle_runner.hpp"
 
 namespace pd {
@@ -52,10 +53,13 @@ result<std::vector<named_tensor>> job_weights(const job& from,
 }
 
 result<session> open_session(const job& from, const registry& ops,
-                             const runner_maker& make) {
+                             const runner_maker& make,
+                             const checkpoint* resumed_from) {
   session made;
   PD_TRY(made.data, open_data(from));
   PD_TRY(auto plan, deploy(from, made.data.sizes(), ops));
+  if (resumed_from != nullptr)
+    PD_CHECK(resume(plan, *resumed_from));
   made.plan = std::make_shared<const deployment>(std::move(plan));
   const auto* training = made.data.training.get();
   const auto* evaluation = made.data.evaluation.get();

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "engine/checkpoint/checkpoint.hpp"
 #include "engine/data/dataset.hpp"
 #include "engine/train/trainer.hpp"
 
@@ -47,10 +48,13 @@ using runner_maker = std::function<result<std::unique_ptr<pipeline_runner>>(
   std::shared_ptr<const deployment> of, const registry& ops,
   const dataset* training, const dataset* evaluation)>;
 
-/// Opens the data, compiles the network, sets or loads its weights. By
-/// default it runs on the calling thread alone, by the oracle.
-/// Errors: all of the above; out_of_memory by item.
-[[nodiscard]] result<session> open_session(const job& from, const registry& ops,
-                                           const runner_maker& make = {});
+/// Opens the data, compiles the network, sets or loads its weights, or goes on
+/// from a checkpoint. By default it runs on the calling thread alone, by the
+/// oracle.
+/// Errors: all of the above; out_of_memory by item; of resume().
+[[nodiscard]] result<session>
+open_session(const job& from, const registry& ops,
+             const runner_maker& make = {},
+             const checkpoint* resumed_from = nullptr);
 
 } // namespace pd

@@ -31,33 +31,46 @@ void trainer::loss_sum::add(const loss_figures& of) {
 
 // -- training ----------------------------------------------------------------
 
-result<void> trainer::train_epoch(std::int64_t epoch,
+/// Passes up to the epoch's end, each of which ends in a checkpoint.
+result<void> trainer::train_epoch(data_pass from,
                                   const train_observer& observer,
                                   const std::atomic<bool>& stop) {
   epoch_ = {};
-  rounds_.clear();
-  rates_.clear();
-  next_round_ = 0;
-  const auto size = of_.training->rounds.back();
-  round_begin_us_ = now_us();
-  PD_CHECK(
-    on_.run({of_.training, epoch, epoch * of_.training->microbatches, true},
-            {.on_loss = [&](const loss_figures& of) -> result<void> {
-               rounds_[of.microbatch / size].add(of);
-               return report_rounds(epoch, observer);
-             },
-             .on_update = [&](std::int64_t version, double lr) -> result<void> {
-               rates_[version - 1] = lr;
-               return report_rounds(epoch, observer);
-             }},
-            stop));
+  while ((from.microbatches = pass_length(of_, from.begin)) > 0) {
+    PD_CHECK(train_pass(from, observer, stop));
+    if (stop)
+      break;
+    from.begin += from.microbatches;
+    PD_CHECK(save(from));
+  }
   summary_.loss = ratio(epoch_.loss, epoch_.samples);
   summary_.accuracy = ratio(epoch_.correct, epoch_.samples);
   return {};
 }
 
+result<void> trainer::train_pass(const data_pass& what,
+                                 const train_observer& observer,
+                                 const std::atomic<bool>& stop) {
+  rounds_.clear();
+  rates_.clear();
+  next_round_ = 0;
+  const auto size = of_.training->rounds.back();
+  round_begin_us_ = now_us();
+  return on_.run(
+    what,
+    {.on_loss = [&](const loss_figures& of) -> result<void> {
+       rounds_[of.microbatch / size].add(of);
+       return report_rounds(what, observer);
+     },
+     .on_update = [&](std::int64_t version, double lr) -> result<void> {
+       rates_[version - 1] = lr;
+       return report_rounds(what, observer);
+     }},
+    stop);
+}
+
 /// Losses and updates may come in any order; rounds are told in theirs.
-result<void> trainer::report_rounds(std::int64_t epoch,
+result<void> trainer::report_rounds(const data_pass& of,
                                     const train_observer& observer) {
   const auto size = of_.training->rounds.back();
   for (;;) {
@@ -66,20 +79,20 @@ result<void> trainer::report_rounds(std::int64_t epoch,
     if (rate == rates_.end() || round == rounds_.end()
         || round->second.microbatches < size)
       return {};
-    PD_CHECK(report_round(epoch, next_round_, rate->second, observer));
+    PD_CHECK(report_round(of, next_round_, rate->second, observer));
     rates_.erase(rate);
     rounds_.erase(round);
     ++next_round_;
   }
 }
 
-result<void> trainer::report_round(std::int64_t epoch, std::int64_t index,
+result<void> trainer::report_round(const data_pass& of, std::int64_t index,
                                    double lr, const train_observer& observer) {
   const auto& round = rounds_[index];
-  const auto last = (index + 1) * of_.training->rounds.back() - 1;
+  const auto last = of.begin + (index + 1) * of_.training->rounds.back() - 1;
   const auto loss = ratio(round.loss, round.samples);
   if (!std::isfinite(loss))
-    return error{errc::failed, where(epoch, last)
+    return error{errc::failed, where(of.epoch, last)
                                  + ": the loss is not a number; a smaller "
                                    "optimizer.lr or train.clip_norm may help"};
   epoch_.loss += round.loss;
@@ -91,7 +104,7 @@ result<void> trainer::report_round(std::int64_t epoch, std::int64_t index,
   summary_.seconds += seconds;
   round_begin_us_ = now_us();
   return observer.on_update(
-    {.epoch = epoch,
+    {.epoch = of.epoch,
      .microbatch = last,
      .loss = loss,
      .accuracy = ratio(round.correct, round.samples),
@@ -99,6 +112,22 @@ result<void> trainer::report_round(std::int64_t epoch, std::int64_t index,
      .samples_per_s = ratio(static_cast<double>(round.samples), seconds),
      .time_s = seconds_since(begin_us_)},
     progress_);
+}
+
+// -- checkpoints -------------------------------------------------------------
+
+/// What the pass behind `done` begins with is where a resumed run goes on.
+result<void> trainer::save(const data_pass& done) {
+  if (of_.what.checkpoint.directory.empty())
+    return {};
+  const auto begin_us = now_us();
+  const bool ends_epoch = pass_length(of_, done.begin) == 0;
+  const checkpoint_position at{
+    done.epoch + (ends_epoch ? 1 : 0),
+    ends_epoch ? 0 : done.begin * of_.what.data.microbatch};
+  PD_CHECK(on_.save(at));
+  summary_.checkpoint_wait_s += seconds_since(begin_us);
+  return {};
 }
 
 // -- evaluation --------------------------------------------------------------
@@ -109,7 +138,7 @@ result<void> trainer::evaluate(std::int64_t epoch,
   loss_sum sum;
   const auto total = of_.sizes.evaluation;
   PD_CHECK(on_.run(
-    {of_.evaluation, 0, 0, false},
+    {0, 0, of_.evaluation->microbatches, false},
     {.on_loss = [&](const loss_figures& of) -> result<void> {
        sum.add(of);
        observer.on_evaluating({sum.samples, total});
@@ -129,28 +158,44 @@ result<void> trainer::evaluate(std::int64_t epoch,
   return observer.on_evaluation(summary_.evaluation);
 }
 
+result<void> trainer::evaluate_if_due(std::int64_t epoch,
+                                      const train_observer& observer,
+                                      const std::atomic<bool>& stop) {
+  const auto& when = of_.what.train.evaluate;
+  const bool is_last = epoch + 1 >= of_.what.train.epochs;
+  if (stop || !(when == "epoch" || (when == "end" && is_last)))
+    return {};
+  return evaluate(epoch, observer, stop);
+}
+
 // -- the run -----------------------------------------------------------------
 
 result<void> trainer::train_all(const train_observer& observer,
                                 const std::atomic<bool>& stop) {
   const auto epochs = of_.what.train.epochs;
-  const auto& when = of_.what.train.evaluate;
-  const auto samples = of_.training->microbatches * of_.what.data.microbatch;
+  const auto samples = of_.epoch_microbatches * of_.what.data.microbatch;
   summary_.left_over = of_.sizes.training - samples;
   progress_.samples_total = epochs * samples;
-  for (std::int64_t epoch = 0; epoch < epochs && !stop; ++epoch) {
-    PD_CHECK(train_epoch(epoch, observer, stop));
-    const bool is_due =
-      when == "epoch" || (when == "end" && epoch + 1 == epochs);
-    if (is_due && !stop)
-      PD_CHECK(evaluate(epoch, observer, stop));
+  data_pass at{.epoch = of_.start.epoch,
+               .begin = of_.start.samples / of_.what.data.microbatch};
+  progress_.samples_done = at.epoch * samples + of_.start.samples;
+  if (at.epoch > 0 && at.begin == 0) // it may have stopped in the midst of it
+    PD_CHECK(evaluate_if_due(at.epoch - 1, observer, stop));
+  for (; at.epoch < epochs && !stop; at = {.epoch = at.epoch + 1}) {
+    PD_CHECK(train_epoch(at, observer, stop));
+    PD_CHECK(evaluate_if_due(at.epoch, observer, stop));
   }
-  return {};
+  return on_.finish_saving();
 }
 
 result<train_summary> trainer::run(const train_observer& observer,
                                    const std::atomic<bool>& stop) {
   begin_us_ = now_us();
+  on_.tell_saved([&](const saved_checkpoint& what) {
+    ++(what.path ? summary_.checkpoints : summary_.failed_checkpoints);
+    if (observer.on_checkpoint)
+      observer.on_checkpoint(what);
+  });
   if (of_.what.train.epochs == 0)
     PD_CHECK(evaluate(0, observer, stop));
   else

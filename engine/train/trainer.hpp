@@ -25,6 +25,7 @@ struct train_observer {
     on_update;
   std::function<void(const train_progress&)> on_evaluating;
   std::function<result<void>(const evaluation_metrics&)> on_evaluation;
+  std::function<void(const saved_checkpoint&)> on_checkpoint = {};
 };
 
 /// What a run came to.
@@ -35,7 +36,10 @@ struct train_summary {
   std::int64_t left_over = 0; ///< of an epoch: they fill no round
   double seconds = 0;         ///< of training, evaluations not counted
   double samples_per_s = 0;
-  double data_stall_s = 0; ///< that training waited for data
+  double data_stall_s = 0;      ///< that training waited for data
+  double checkpoint_wait_s = 0; ///< that it waited for copies of the weights
+  std::int64_t checkpoints = 0; ///< made
+  std::int64_t failed_checkpoints = 0;
   bool has_evaluation = false;
   evaluation_metrics evaluation; ///< the last one
   bool was_interrupted = false;  ///< after whole rounds
@@ -65,16 +69,23 @@ private:
 
   [[nodiscard]] result<void> train_all(const train_observer& observer,
                                        const std::atomic<bool>& stop);
-  [[nodiscard]] result<void> train_epoch(std::int64_t epoch,
+  [[nodiscard]] result<void> train_epoch(data_pass from,
                                          const train_observer& observer,
                                          const std::atomic<bool>& stop);
+  [[nodiscard]] result<void> train_pass(const data_pass& what,
+                                        const train_observer& observer,
+                                        const std::atomic<bool>& stop);
+  [[nodiscard]] result<void> save(const data_pass& done);
+  [[nodiscard]] result<void> evaluate_if_due(std::int64_t epoch,
+                                             const train_observer& observer,
+                                             const std::atomic<bool>& stop);
   [[nodiscard]] result<void> evaluate(std::int64_t epoch,
                                       const train_observer& observer,
                                       const std::atomic<bool>& stop);
-  [[nodiscard]] result<void> report_rounds(std::int64_t epoch,
+  [[nodiscard]] result<void> report_rounds(const data_pass& of,
                                            const train_observer& observer);
-  [[nodiscard]] result<void> report_round(std::int64_t epoch,
-                                          std::int64_t round, double lr,
+  [[nodiscard]] result<void> report_round(const data_pass& of,
+                                          std::int64_t index, double lr,
                                           const train_observer& observer);
 
   const deployment& of_;

@@ -5,10 +5,10 @@
 
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
-#include "tests/actors/outcome.hpp"
 #include "tests/actors/random_delays.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
+#include "tests/support/outcome.hpp"
 
 #include <catch2/catch.hpp>
 

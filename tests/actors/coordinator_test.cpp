@@ -46,6 +46,10 @@ public:
       [this](const end_pass_at& x) { note("end at " + std::to_string(x.end)); },
       [this](const align_statistics&) { note("align"); },
       [this](const statistics_aligned&) {},
+      [this](const store_shard& x) {
+        note("store shard " + std::to_string(x.shard) + " of "
+             + std::to_string(x.shards) + " in " + x.folder);
+      },
       [this](const send_weights&) { note("weights"); },
       [this](const report_status&) { note("status"); },
       [](const report_trace&) {},
@@ -78,6 +82,10 @@ public:
       [this](const pass_over& x) {
         notes_->add("done, waited " + std::to_string(x.stall_us));
       },
+      [this](const weights_copied&) { notes_->add("copied"); },
+      [this](const checkpoint_ended& x) {
+        notes_->add("checkpoint " + x.path + x.why);
+      },
       [this](const weights_named& x) {
         notes_->add("weights of " + std::to_string(x.worker));
       },
@@ -89,10 +97,33 @@ private:
   notebook* notes_;
 };
 
+class fake_archivist {
+public:
+  static inline const char* name = "fake_archivist";
+
+  fake_archivist(archivist_actor::pointer, notebook* notes) : notes_{notes} {}
+
+  archivist_actor::behavior_type make_behavior() {
+    return {[this](const save_checkpoint& x) {
+              notes_->add("save epoch " + std::to_string(x.epoch) + ", sample "
+                          + std::to_string(x.samples));
+            },
+            [this](const end_checkpoint& x) {
+              std::string of;
+              for (const auto& each : x.shards)
+                of += " " + std::to_string(each.shard) + each.why;
+              notes_->add("end with shards" + of);
+            }};
+  }
+
+private:
+  notebook* notes_;
+};
+
 /// Two replicas of stage 0, one of stage 1, and who coordinates them.
 struct job_in_steps {
   stepped_system system;
-  notebook workers, client;
+  notebook workers, client, archive;
   std::vector<worker_actor> all;
   coordinator_actor coordinating;
 
@@ -104,7 +135,8 @@ struct job_in_steps {
         deployed_lenet("[[stage]]\nuntil = 'pool1'\nreplicas = 2\n[[stage]]\n"),
         all, system.spawn<fake_client, client_actor>(&client), "",
         rendezvous_actor{},
-        [](int worker) { return "runs B" + std::to_string(worker); }});
+        [](int worker) { return "runs B" + std::to_string(worker); },
+        system.spawn<fake_archivist, archivist_actor>(&archive)});
   }
 
   template <class Message>
@@ -140,7 +172,7 @@ TEST_CASE("workers meet only when all are ready", "[actors][coordinator]") {
 TEST_CASE("an evaluation begins when all replicas have the statistics",
           "[actors][coordinator]") {
   job_in_steps job;
-  job.tell(run_pass{0, 0, false});
+  job.tell(run_pass{0, 0, 8, false});
   CHECK(job.workers.take() == all_of("align"));
   job.tell(statistics_aligned{1, 0});
   job.tell(statistics_aligned{0, 1}); // of no pass that runs
@@ -178,7 +210,7 @@ TEST_CASE("a stopped pass ends for all after the round that the furthest "
 TEST_CASE("a stop before an evaluation begins holds it as it begins",
           "[actors][coordinator]") {
   job_in_steps job;
-  job.tell(run_pass{0, 0, false});
+  job.tell(run_pass{0, 0, 8, false});
   job.workers.take();
   job.tell(stop_pass{});
   CHECK(job.workers.said.empty());

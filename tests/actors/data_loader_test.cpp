@@ -62,7 +62,8 @@ public:
     const auto where = all_->where();
     const auto replicas = where.replicas(where.stage_of(worker_));
     const std::int64_t window{batches_of_worker(*all_, worker_)};
-    self_->send(loader_, begin_pass{++generation_, {0, 0, is_training}});
+    self_->send(loader_,
+                begin_pass{++generation_, {0, 0, whole_pass, is_training}});
     for (std::int64_t k = where.replica_of(worker_); k < pass->microbatches;
          k += replicas) {
       receive(k);

@@ -64,6 +64,7 @@ public:
                                + " aligned for "
                                + std::to_string(x.generation));
             },
+            [](const store_shard&) {},
             [](const send_weights&) {},
             [](const report_status&) {},
             [](const report_trace&) {},

@@ -150,7 +150,7 @@ struct link_in_test {
 TEST_CASE("what comes along an edge is numbered by its sender's row",
           "[actors][link]") {
   link_in_test at{cargo::activation};
-  at.tell(begin_pass{1, {0, 0, true}});
+  at.tell(begin_pass{1, {0, 0, whole_pass, true}});
   for (const float value : {10.0F, 11.0F, 12.0F})
     at.send(value);
   CHECK(at.notes.wait_for(3)
@@ -161,7 +161,7 @@ TEST_CASE("what overtakes its begin_pass waits for it", "[actors][link]") {
   link_in_test at{cargo::activation};
   at.send(10);
   REQUIRE(at.sent[0].wait()); // the link has it
-  at.tell(begin_pass{1, {0, 0, true}});
+  at.tell(begin_pass{1, {0, 0, whole_pass, true}});
   at.send(11);
   CHECK(at.notes.wait_for(2) == words{"F0 of 1: 10", "F1 of 1: 11"});
 }
@@ -169,11 +169,11 @@ TEST_CASE("what overtakes its begin_pass waits for it", "[actors][link]") {
 TEST_CASE("after a pass that ended early the next one is numbered anew",
           "[actors][link]") {
   link_in_test at{cargo::activation};
-  at.tell(begin_pass{1, {0, 0, true}});
+  at.tell(begin_pass{1, {0, 0, whole_pass, true}});
   at.send(10);
   REQUIRE(at.notes.wait_for(1).size() == 1);
   at.tell(end_pass_at{1, 1});
-  at.tell(begin_pass{2, {0, 0, true}});
+  at.tell(begin_pass{2, {0, 0, whole_pass, true}});
   at.send(20);
   CHECK(at.notes.wait_for(2) == words{"F0 of 1: 10", "F0 of 2: 20"});
 }
@@ -183,8 +183,8 @@ TEST_CASE("acknowledgements that nobody waited for belong to their own pass",
   link_in_test at{cargo::acknowledgement};
   const auto evaluations =
     static_cast<std::size_t>(at.all->evaluation->microbatches);
-  at.tell(begin_pass{1, {0, 0, false}});
-  at.tell(begin_pass{2, {0, 0, false}}); // before any came
+  at.tell(begin_pass{1, {0, 0, whole_pass, false}});
+  at.tell(begin_pass{2, {0, 0, whole_pass, false}}); // before any came
   for (std::size_t i = 0; i <= evaluations; ++i)
     at.send();
   const auto said = at.notes.wait_for(evaluations + 1);
@@ -195,7 +195,7 @@ TEST_CASE("acknowledgements that nobody waited for belong to their own pass",
 
 TEST_CASE("memory that a stage still holds is not written", "[actors][link]") {
   link_in_test at{cargo::activation};
-  at.tell(begin_pass{1, {0, 0, true}});
+  at.tell(begin_pass{1, {0, 0, whole_pass, true}});
   const auto slots = static_cast<std::size_t>(slots_on(at.along, *at.all));
   for (std::size_t i = 0; i + 1 < slots; ++i)
     at.send(static_cast<float>(i));

@@ -77,7 +77,7 @@ struct stage_in_steps {
   }
 
   void begin(std::int64_t generation) {
-    system.send(at, begin_pass{generation, {0, 0, true}});
+    system.send(at, begin_pass{generation, {0, 0, whole_pass, true}});
   }
   void bring(std::int64_t generation, std::int64_t microbatch) {
     const tensor_type type{{4, 1, 12, 12}};

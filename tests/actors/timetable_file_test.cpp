@@ -1,9 +1,9 @@
 /// A timetable that is read from a file is run as the one that was made.
 
 #include "actors/actor_runner.hpp"
-#include "tests/actors/outcome.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
+#include "tests/support/outcome.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -68,6 +68,7 @@ running::running(const scratch_folder& in, std::vector<std::string> arguments)
     throw std::runtime_error{"no process"};
   if (id_ == 0)
     become(arguments);
+  setpgid(id_, id_); // as it does itself, whoever comes first
 }
 
 running::~running() {
@@ -81,6 +82,11 @@ running::~running() {
 
 void running::signal(int which) const {
   kill(id_, which);
+}
+
+void running::kill_group() {
+  kill(-id_, SIGKILL);
+  wait();
 }
 
 ended running::wait() {
@@ -125,6 +131,7 @@ std::vector<pid_t> running::children() const {
 }
 
 void running::become(const std::vector<std::string>& arguments) const {
+  setpgid(0, 0);
   const int mode = O_WRONLY | O_CREAT | O_TRUNC;
   dup2(open(out_.c_str(), mode, 0600), STDOUT_FILENO);
   dup2(open(err_.c_str(), mode, 0600), STDERR_FILENO);

@@ -37,6 +37,8 @@ public:
   [[nodiscard]] std::string out() const { return read(out_); }
   [[nodiscard]] pid_t id() const { return id_; }
   void signal(int which) const;
+  /// With -9, its workers too: each program has a process group of its own.
+  void kill_group();
   ended wait();
   /// Nothing if it goes on.
   [[nodiscard]] std::optional<ended>

@@ -110,7 +110,7 @@ void deployed_pipeline::evaluate() {
 void deployed_pipeline::run(const std::shared_ptr<const timetable>& what,
                             std::int64_t first) {
   const auto done = runs_->run(
-    what, first,
+    {what, first},
     {.load = [&](std::int64_t k) -> result<loaded_batch> {
        auto made = small_batch(*loader_, first + k);
        made.microbatch = k;

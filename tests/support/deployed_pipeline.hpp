@@ -29,6 +29,9 @@ namespace pd {
 [[nodiscard]] std::shared_ptr<const deployment>
 deployed_lenet(const std::string& stages);
 
+/// As run_pass::microbatches: more than any pass here has.
+inline constexpr std::int64_t whole_pass = 1'000;
+
 /// A deployment with its workers. Ends the test if the job cannot be deployed.
 class deployed_pipeline {
 public:

@@ -170,21 +170,19 @@ pipeline_run small_pipeline::run(int epochs, bool runs_ahead) {
   oracle runs{parts(), links_};
   for (int epoch = 0; epoch < epochs; ++epoch) {
     const auto first = epoch * all_->microbatches;
-    const auto done =
-      runs.run(all_, first,
-               {.load = [&](std::int64_t k) -> result<loaded_batch> {
-                  auto found = batch(first + k);
-                  found.microbatch = k;
-                  return found;
-                },
-                .on_loss =
-                  [&](const loss_figures& of) {
-                    made.losses[first + of.microbatch] = of.loss;
-                  },
-                .on_update = [](int, std::int64_t, double) -> result<void> {
-                  return {};
-                },
-                .runs_ahead = runs_ahead});
+    const auto done = runs.run(
+      {all_, first}, {.load = [&](std::int64_t k) -> result<loaded_batch> {
+                        auto found = batch(first + k);
+                        found.microbatch = k;
+                        return found;
+                      },
+                      .on_loss =
+                        [&](const loss_figures& of) {
+                          made.losses[first + of.microbatch] = of.loss;
+                        },
+                      .on_update = [](int, std::int64_t,
+                                      double) -> result<void> { return {}; },
+                      .runs_ahead = runs_ahead});
     if (!done)
       FAIL(done.failure().message);
   }

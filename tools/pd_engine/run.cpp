@@ -1,6 +1,7 @@
 #include "actors/actor_runner.hpp"
 #include "engine/base/log.hpp"
 #include "engine/base/text.hpp"
+#include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
 #include "engine/train/weights.hpp"
@@ -10,8 +11,11 @@
 #include "tools/pd_engine/progress.hpp"
 #include "tools/pd_engine/trace.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace pd {
 
@@ -23,6 +27,7 @@ struct run_arguments {
   bool is_json = false;
   bool is_forward_only = false;
   bool has_trace = false;
+  bool is_resumed = false;
 };
 
 std::string figures(const update_metrics& at) {
@@ -44,7 +49,8 @@ public:
   [[nodiscard]] train_observer observer() {
     return {[this](const auto& at, const auto& far) { return add(at, far); },
             [this](const auto& far) { evaluating(far); },
-            [this](const auto& at) { return add(at); }};
+            [this](const auto& at) { return add(at); },
+            [](const auto& at) { add(at); }};
   }
 
 private:
@@ -75,6 +81,13 @@ private:
     return to_.append(at);
   }
 
+  static void add(const saved_checkpoint& at) {
+    if (at.path)
+      log_info("checkpoint " + *at.path);
+    else
+      log_warning("no checkpoint: " + at.path.failure().message);
+  }
+
   run_directory& to_;
   progress& shown_;
   bool is_evaluating_ = false;
@@ -91,6 +104,9 @@ nlohmann::ordered_json to_json(const train_summary& from,
                               {"samples_per_s", from.samples_per_s},
                               {"left_over_samples", from.left_over},
                               {"data_stall_s", from.data_stall_s},
+                              {"checkpoint_wait_s", from.checkpoint_wait_s},
+                              {"checkpoints", from.checkpoints},
+                              {"failed_checkpoints", from.failed_checkpoints},
                               {"busy_shares", busy_shares}};
   if (from.has_evaluation) {
     made["eval_loss"] = from.evaluation.loss;
@@ -165,6 +181,44 @@ result<run_directory> open_directory(const session& with,
   return made;
 }
 
+/// What a resumed run goes on from; nothing if there is no checkpoint yet.
+result<std::optional<checkpoint>> find_checkpoint(const job& from) {
+  const auto& directory = from.checkpoint.directory;
+  if (directory.empty())
+    return error{errc::bad_value,
+                 "--resume: wanted a job with checkpoint.directory"};
+  if (!std::filesystem::exists(directory))
+    return std::optional<checkpoint>{};
+  PD_TRY(auto found, find_newest_checkpoint(directory));
+  for (const auto& each : found.skipped)
+    log_warning("skipped a checkpoint: " + each.why);
+  const auto is_corrupt = [](const listed_checkpoint& each) {
+    return each.state == checkpoint_state::corrupt;
+  };
+  if (!found.whole && std::ranges::any_of(found.skipped, is_corrupt))
+    return error{errc::bad_file, directory
+                                   + ": no checkpoint is whole; wanted one, or "
+                                     "an empty folder to begin anew"};
+  return std::move(found.whole);
+}
+
+result<session> open(const job& from, const run_arguments& given,
+                     command_context& context, const std::atomic<bool>& stop) {
+  std::optional<checkpoint> resumed;
+  if (given.is_resumed) {
+    PD_TRY(resumed, find_checkpoint(from));
+  }
+  return open_session(from, context.ops, actor_runner::with({.stop = &stop}),
+                      resumed ? &*resumed : nullptr);
+}
+
+std::string start_line(const deployment& of) {
+  if (of.resumed_from.empty())
+    return "no checkpoint yet: begins with the first epoch";
+  return fmt::format("goes on from {}: epoch {}, sample {}", of.resumed_from,
+                     of.start.epoch, of.start.samples);
+}
+
 void run(const run_arguments& given, command_context& context) {
   const auto& stop = watch_interrupts();
   auto overrides = given.which.overrides;
@@ -173,8 +227,7 @@ void run(const run_arguments& given, command_context& context) {
   const auto job = load_job(given.which.path, overrides);
   if (!job)
     return fail(context, job.failure());
-  auto with =
-    open_session(*job, context.ops, actor_runner::with({.stop = &stop}));
+  auto with = open(*job, given, context, stop);
   if (!with)
     return fail(context, with.failure());
   auto directory = open_directory(*with, given, context);
@@ -183,6 +236,10 @@ void run(const run_arguments& given, command_context& context) {
   progress shown{job->train.print_every, given.is_json};
   shown.line(headline(*job, *with));
   log_info(headline(*job, *with));
+  if (given.is_resumed) {
+    shown.line(start_line(*with->plan));
+    log_info(start_line(*with->plan));
+  }
   auto summary = train(*with, *directory, shown, stop);
   if (summary && given.has_trace)
     if (const auto written = write_trace(*with, *directory); !written)
@@ -212,6 +269,9 @@ void add_run(CLI::App& app, command_context& context) {
   app.add_flag("--json", given->is_json, "print one JSON object at the end");
   app.add_flag("--forward-only", given->is_forward_only,
                "only evaluate: [train] epochs = 0");
+  app.add_flag("--resume", given->is_resumed,
+               "go on from the newest whole checkpoint in "
+               "checkpoint.directory, if there is one");
   app.add_flag("--trace", given->has_trace,
                "write trace.json, for chrome://tracing and Perfetto: the "
                "newest actions of every worker");

@@ -163,9 +163,14 @@ const std::vector<bad_input> bad_jobs{
   {lenet + "[run]\nworkers = 'cluster'",
    "job.toml:4: run.workers: not supported by this version; wanted "
    "\"threads\", got \"cluster\""},
-  {lenet + "[checkpoint]\ndirectory = 'c'",
-   "job.toml:4: checkpoint.directory: not supported by this version; wanted "
-   "\"\", got \"c\""},
+  {lenet + "[checkpoint]\ndirectory = 'c'\nevery = 'round'",
+   "job.toml:5: checkpoint.every: wanted \"epoch\" or a whole number from 1 to "
+   "1000000000000000, got \"round\""},
+  {lenet + "[checkpoint]\nevery = 0",
+   "job.toml:4: checkpoint.every: wanted \"epoch\" or a whole number from 1"},
+  {lenet + "[checkpoint]\nkeep = 2",
+   "job.toml:4: checkpoint.keep: only a job with a folder for them takes it, "
+   "and checkpoint.directory is ''"},
   {lenet + "[inspect]\nlisten = ':0'",
    "job.toml:4: inspect.listen: not supported by this version; wanted \"\", "
    "got \":0\""},

@@ -255,7 +255,7 @@ TEST_CASE("a row that can never go on says who waits for what",
   broken.depth = {1, 1}; // gpipe has both in flight
   oracle runs{cut.parts(), cut.links()};
   const auto done =
-    runs.run(std::make_shared<const timetable>(broken), 0,
+    runs.run({std::make_shared<const timetable>(broken)},
              {.load = [&](std::int64_t k) -> result<loaded_batch> {
                 return cut.batch(k);
               },

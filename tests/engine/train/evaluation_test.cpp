@@ -66,7 +66,7 @@ using figures =
 figures evaluated(session& with) {
   figures made;
   const auto done = with.runner->run(
-    {with.plan->evaluation, 0, 0, false},
+    {0, 0, with.plan->evaluation->microbatches, false},
     {[&](const loss_figures& of) -> result<void> {
        made[of.microbatch] = {of.samples, of.loss, of.correct, of.correct_top5};
        return {};

@@ -18,10 +18,10 @@ struct outcome {
   bool operator==(const outcome&) const = default;
 };
 
-/// Runs a job to its end; without `make` on the oracle. Ends the test if the
-/// job fails.
-[[nodiscard]] outcome outcome_of(const job& what,
-                                 const runner_maker& make = {});
+/// Runs a job to its end, from its beginning or from a checkpoint; without
+/// `make` on the oracle. Ends the test if the job fails.
+[[nodiscard]] outcome outcome_of(const job& what, const runner_maker& make = {},
+                                 const checkpoint* from = nullptr);
 
 /// "pipedream 2-1-1", for a failure's message.
 [[nodiscard]] std::string describe(const job& what);

@@ -1,4 +1,4 @@
-#include "tests/actors/outcome.hpp"
+#include "tests/support/outcome.hpp"
 
 #include "tests/support/op_harness.hpp"
 
@@ -8,8 +8,9 @@
 
 namespace pd {
 
-outcome outcome_of(const job& what, const runner_maker& make) {
-  auto with = open_session(what, all_ops(), make);
+outcome outcome_of(const job& what, const runner_maker& make,
+                   const checkpoint* from) {
+  auto with = open_session(what, all_ops(), make, from);
   if (!with)
     FAIL(with.failure().message);
   outcome made;

@@ -183,6 +183,21 @@ TEST_CASE("a file that may not grow is an error that names it and leaves the "
   CHECK(names_in(in.path()) == std::vector<std::string>{name_of({2, 0})});
 }
 
+TEST_CASE("a shard that cannot be written to its end is not there",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  const small_model model{{1, 0}};
+  const auto failed = [&] {
+    const size_limit limit{100};
+    return write_shard(in.path(), 0, 2, model.tensors(0));
+  }();
+  REQUIRE(!failed);
+  CHECK(failed.failure().message
+        == in / "shard-0-of-2.safetensors: cannot write: File too large");
+  CHECK(names_in(in.path()).empty());
+  CHECK(write_shard(in.path(), 0, 2, model.tensors(0)));
+}
+
 TEST_CASE("a read-only directory is an error that names it, when it is opened "
           "and later, and what is in it is read",
           "[checkpoint][store]") {

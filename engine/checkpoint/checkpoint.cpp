@@ -40,17 +40,26 @@ std::string dtype_of_kind(tensor_kind kind) {
   return kind == tensor_kind::counter ? "I64" : "F32";
 }
 
-/// The names and dtypes under which a shard holds a tensor.
-std::vector<safetensor> stored_as(const checkpoint_tensor& tensor,
-                                  int moments) {
+/// Appends what a shard holds of a tensor: itself and its moments, by name,
+/// dtype and shape.
+void add_stored(std::vector<safetensor>& to, const checkpoint_tensor& tensor,
+                int moments) {
   const std::vector<std::int64_t> extents(tensor.extents.begin(),
                                           tensor.extents.end());
-  std::vector<safetensor> made{
-    {tensor.name, dtype_of_kind(tensor.kind), extents, {}}};
+  to.push_back({tensor.name, dtype_of_kind(tensor.kind), extents, {}});
   if (tensor.kind == tensor_kind::parameter)
     for (int i = 0; i < moments; ++i)
-      made.push_back({moment_name(i, tensor.name), "F32", extents, {}});
-  return made;
+      to.push_back({moment_name(i, tensor.name), "F32", extents, {}});
+}
+
+/// All that the manifest says of a shard.
+std::vector<safetensor> stored_in(int shard,
+                                  const checkpoint_manifest& manifest) {
+  std::vector<safetensor> all;
+  for (const auto& each : manifest.tensors)
+    if (each.shard == shard)
+      add_stored(all, each, manifest.moments);
+  return all;
 }
 
 result<void> check_stored(const safetensors_file& shard,
@@ -69,19 +78,13 @@ result<void> check_stored(const safetensors_file& shard,
 /// The shard holds what the manifest says it does, and nothing else.
 result<void> check_tensors(const safetensors_file& shard, int index,
                            const checkpoint_manifest& manifest) {
-  std::size_t wanted = 0;
-  for (const auto& tensor : manifest.tensors) {
-    if (tensor.shard != index)
-      continue;
-    for (const auto& each : stored_as(tensor, manifest.moments)) {
-      PD_CHECK(check_stored(shard, each));
-      ++wanted;
-    }
-  }
-  if (shard.tensors.size() != wanted)
+  const auto wanted = stored_in(index, manifest);
+  for (const auto& each : wanted)
+    PD_CHECK(check_stored(shard, each));
+  if (shard.tensors.size() != wanted.size())
     return error{errc::bad_file, std::to_string(shard.tensors.size())
-                                   + " tensors, " + std::to_string(wanted)
-                                   + " by the manifest"};
+                                   + " tensors, the manifest says "
+                                   + std::to_string(wanted.size())};
   return {};
 }
 

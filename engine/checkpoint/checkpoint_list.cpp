@@ -57,8 +57,8 @@ result<std::vector<named_folder>> folders_of(const std::string& directory) {
     const auto parsed = parse_checkpoint_name(name);
     std::error_code ignored;
     if (parsed && at->is_directory(ignored))
-      found.push_back(
-        {directory + "/" + name, parsed->at, std::string{parsed->ending}});
+      found.push_back({(fs::path{directory} / name).string(), parsed->at,
+                       std::string{parsed->ending}});
   }
   if (failed)
     return error{failed == std::errc::no_such_file_or_directory
@@ -127,6 +127,7 @@ result<std::vector<std::string>>
 checkpoint_paths(const std::string& directory) {
   PD_TRY(const auto folders, folders_of(directory));
   std::vector<std::string> paths;
+  paths.reserve(folders.size());
   for (const auto& each : folders)
     paths.push_back(each.path);
   return paths;
@@ -136,6 +137,7 @@ result<std::vector<listed_checkpoint>>
 list_checkpoints(const std::string& directory) {
   PD_TRY(const auto folders, folders_of(directory));
   std::vector<listed_checkpoint> list;
+  list.reserve(folders.size());
   for (const auto& each : folders)
     list.push_back(listed(each, open(each)));
   return list;

@@ -69,17 +69,25 @@ result<void> remove_file(const std::string& path) {
   return {};
 }
 
-/// Removes our files, and the folder if no other is in it. The manifest goes
-/// first: without it no folder is a checkpoint.
-result<void> remove_folder(const std::string& path) {
-  PD_CHECK(remove_file(path + "/" + manifest_file));
+std::vector<std::string> our_files(const std::string& folder) {
   std::vector<std::string> ours;
   std::error_code failed;
-  for (fs::directory_iterator at{path, failed}, end; !failed && at != end;
+  for (fs::directory_iterator at{folder, failed}, end; !failed && at != end;
        at.increment(failed))
     if (is_ours(at->path().filename().string()))
       ours.push_back(at->path().string());
-  for (const auto& each : ours)
+  return ours;
+}
+
+/// Removes our files, and the folder if no other is in it. The manifest goes
+/// first: without it no folder is a checkpoint. Of a link the link goes, and
+/// what it leads to stays.
+result<void> remove_folder(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored))
+    return remove_file(path);
+  PD_CHECK(remove_file(path + "/" + manifest_file));
+  for (const auto& each : our_files(path))
     PD_CHECK(remove_file(each));
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT)
     return system_error_of(path, "remove");

@@ -58,6 +58,7 @@ struct checkpoint_position {
   std::int64_t epoch = 0;   ///< to go on in
   std::int64_t samples = 0; ///< of that epoch, trained on already
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): there is no null in it
   auto operator<=>(const checkpoint_position&) const = default;
 };
 

@@ -87,21 +87,25 @@ result<void> check_size(const shard_tensor& tensor, const std::string& of,
 }
 
 /// Which arrays a tensor has is a matter of its kind; all have its shape.
-result<void> check_sizes(const shard_tensor& tensor, std::size_t moments) {
-  PD_CHECK(check_tensor_name(tensor.name));
+result<void> check_sizes(const shard_tensor& tensor) {
   const auto elems = tensor.extents.elems();
   const bool is_counter = tensor.kind == tensor_kind::counter;
   PD_CHECK(
     check_size(tensor, "values", tensor.values.size(), is_counter ? 0 : elems));
   PD_CHECK(
     check_size(tensor, "counts", tensor.counts.size(), is_counter ? elems : 0));
+  for (const auto each : tensor.moments)
+    PD_CHECK(check_size(tensor, "a moment", each.size(), elems));
+  return {};
+}
+
+result<void> check_tensor(const shard_tensor& tensor, std::size_t moments) {
+  PD_CHECK(check_tensor_name(tensor.name));
   if (tensor.moments.size() != moments)
     return bad_tensor(tensor, "wanted " + std::to_string(moments)
                                 + " moments, got "
                                 + std::to_string(tensor.moments.size()));
-  for (const auto each : tensor.moments)
-    PD_CHECK(check_size(tensor, "a moment", each.size(), elems));
-  return {};
+  return check_sizes(tensor);
 }
 
 /// All parameters have as many moments as the first.
@@ -112,7 +116,7 @@ result<void> check_all(std::span<const shard_tensor> tensors) {
   const auto first = std::ranges::find_if(tensors, is_parameter);
   const auto moments = first == tensors.end() ? 0 : first->moments.size();
   for (const auto& each : tensors)
-    PD_CHECK(check_sizes(each, is_parameter(each) ? moments : 0));
+    PD_CHECK(check_tensor(each, is_parameter(each) ? moments : 0));
   return {};
 }
 

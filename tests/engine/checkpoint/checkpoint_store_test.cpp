@@ -220,6 +220,31 @@ TEST_CASE("nothing is removed that has no name of a checkpoint, and the log "
   REQUIRE(log_level("warning"));
 }
 
+TEST_CASE("what a link leads to is read but not removed",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  const auto elsewhere = save(in / "elsewhere", 1, {1, 0});
+  REQUIRE(elsewhere);
+  auto store = checkpoint_store::open(in / "here", 1);
+  REQUIRE(store);
+  const auto link = in / "here/" + name_of({1, 0});
+  fs::create_directory_symlink(*elsewhere, link);
+  CHECK(newest_epoch(in / "here") == 1);
+  SECTION("pruned") {
+    REQUIRE(save(*store, {2, 0}));
+  }
+  SECTION("replaced") {
+    REQUIRE(save(*store, {1, 0}));
+  }
+  SECTION("left unfinished") {
+    fs::rename(link, link + ".part");
+    REQUIRE(save(*store, {1, 0}));
+  }
+  CHECK(names_in(in / "here").size() == 1);
+  CHECK(!fs::is_symlink(in / "here/" + names_in(in / "here").front()));
+  CHECK(checkpoint::open(*elsewhere));
+}
+
 TEST_CASE("a directory has one writer at a time", "[checkpoint][store]") {
   const scratch_folder in{memory_folder()};
   {

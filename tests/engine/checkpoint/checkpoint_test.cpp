@@ -170,3 +170,89 @@ TEST_CASE("a missing or short file makes a checkpoint torn, another byte or "
   write_bytes(files.paths[1], files.bytes[1].substr(1));
   CHECK(open_checkpoint(*path).state == checkpoint_state::torn);
 }
+
+TEST_CASE("a shard's tensors have their shape, their kind's arrays and a name "
+          "of their own",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  auto tensors = small_model{somewhere}.tensors(0);
+  const std::vector<float> few(2);
+  auto& weight = tensors[0];
+  auto& mean = tensors[1];
+  auto& counter = tensors[2];
+  std::string why;
+  SECTION("values") {
+    weight.values = few;
+    why = "tensor 'conv1.weight': values: wanted 12 elements, got 2";
+  }
+  SECTION("a moment") {
+    weight.moments[0] = few;
+    why = "tensor 'conv1.weight': a moment: wanted 12 elements, got 2";
+  }
+  SECTION("a moment too many") {
+    mean.moments = {few};
+    why = "tensor 'bn1.running_mean': wanted 0 moments, got 1";
+  }
+  SECTION("a counter of floats") {
+    counter.values = few;
+    why = "tensor 'bn1.num_batches_tracked': values: wanted 0 elements, got 2";
+  }
+  SECTION("a name twice") {
+    mean.name = weight.name;
+    mean.values = {};
+    mean.extents = {0};
+    why = "tensor 'conv1.weight': is there twice";
+  }
+  SECTION("a moment's name") {
+    mean.name = "moment0:conv1.weight";
+    why = "'moment0:conv1.weight' is no name of a tensor";
+  }
+  const auto refused = write_shard(in.path(), 0, 1, tensors);
+  REQUIRE(!refused);
+  CHECK(refused.failure().code == errc::bad_value);
+  CHECK(refused.failure().message == in / "shard-0-of-1.safetensors: " + why);
+  CHECK(names_in(in.path()).empty());
+}
+
+TEST_CASE("a shard that is whole but not what the manifest says is corrupt",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  const small_model model{somewhere};
+  auto store = checkpoint_store::open(in.path(), 1);
+  REQUIRE(store);
+  const auto part = store->begin(somewhere);
+  REQUIRE(part);
+  const auto shards = write_shards(model, *part);
+  REQUIRE(shards);
+  auto manifest = model.manifest(*shards);
+  std::string why;
+  SECTION("another shape") {
+    manifest.tensors[0].extents = {12};
+    why = "/shard-0-of-2.safetensors: tensor 'conv1.weight': is F32 [3, 1, 2, "
+          "2], the manifest says F32 [12]";
+  }
+  SECTION("another dtype") {
+    manifest.tensors[1].kind = tensor_kind::counter;
+    why = "/shard-0-of-2.safetensors: tensor 'bn1.running_mean': is F32 [3], "
+          "the manifest says I64 [3]";
+  }
+  SECTION("another shard") {
+    manifest.tensors[0].shard = 1;
+    why = "/shard-0-of-2.safetensors: 4 tensors, the manifest says 2";
+  }
+  SECTION("one more") {
+    manifest.tensors.push_back({"more", {1}, tensor_kind::statistic, 1, 0});
+    why = "/shard-1-of-2.safetensors: tensor 'more' of the manifest is not "
+          "there";
+  }
+  SECTION("another number of moments") {
+    manifest.moments = 2;
+    why = "/shard-0-of-2.safetensors: tensor 'moment1:conv1.weight' of the "
+          "manifest is not there";
+  }
+  const auto path = store->commit(manifest);
+  REQUIRE(path);
+  const auto opened = open_checkpoint(*path);
+  CHECK(opened.state == checkpoint_state::corrupt);
+  CHECK(opened.why.message == *path + why);
+}

@@ -1,7 +1,6 @@
 #include "actors/data_loader.hpp"
 
 #include "actors/supervise.hpp"
-#include "engine/data/batch.hpp"
 #include "engine/train/oracle_runner.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -17,6 +16,7 @@ data_loader::data_loader(data_loader_actor::pointer self,
   : self_{self},
     is_{std::move(options)},
     reads_images_{reads_images(*is_.all, is_.worker)},
+    team_{reads_images_ ? decode_threads(*is_.all) : 1},
     window_{batches_of_worker(*is_.all, is_.worker)} {}
 
 data_loader_actor::behavior_type data_loader::make_behavior() {
@@ -79,15 +79,15 @@ loaded_batch data_loader::read(std::int64_t microbatch) {
   const std::span labels{made.labels.data<std::int32_t>(),
                          static_cast<std::size_t>(made.labels.type.elems())};
   if (!reads_images_) {
-    std::ranges::fill(labels, no_label);
-    for (std::size_t i = 0; i < indices.size(); ++i)
-      labels[i] = from_->label(indices[i]);
+    fill_labels(*from_, {indices}, labels);
     return made;
   }
   made.images = free_tensor(images_type(is_.all->what));
   const std::span pixels{made.images.data<float>(),
                          static_cast<std::size_t>(made.images.type.elems())};
-  if (const auto done = fill_batch(*from_, indices, pixels, labels); !done)
+  if (const auto done =
+        team_.fill(*from_, {indices, order_->epoch()}, pixels, labels);
+      !done)
     throw engine_fault{done.failure().message};
   return made;
 }

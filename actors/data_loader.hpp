@@ -8,7 +8,7 @@
 
 #include "actors/handles.hpp"
 #include "actors/status_board.hpp"
-#include "engine/data/dataset.hpp"
+#include "engine/data/batch_reader.hpp"
 #include "engine/data/sampler.hpp"
 #include "engine/train/deployment.hpp"
 
@@ -51,6 +51,7 @@ private:
   data_loader_actor::pointer self_;
   data_loader_options is_;
   bool reads_images_;
+  batch_reader team_;
   std::int64_t window_; ///< batches ahead of the stage or held by it
   std::vector<tensor> memory_;
   std::optional<sampler> order_;

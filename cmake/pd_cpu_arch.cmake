@@ -1,11 +1,11 @@
-# The level that ops/cpu is compiled for: what this machine can do, as a name
+# The level that ops/cpu and engine/data/cpu are compiled for: what this machine can do, as a name
 # (x86-64-v3, ...). Not -march=native, which a compiler cache shared by two
 # machines would take for the same thing on both.
 
 include(CheckCXXSourceRuns)
 
 set(PD_CPU_ARCH "auto" CACHE STRING
-  "What ops/cpu is compiled for: auto, none, or a value of -march=")
+  "What ops/cpu and engine/data/cpu are compiled for: auto, none, or a value of -march=")
 
 # pd_cpu_level(OUT): the highest level that this machine runs.
 function(pd_cpu_level out)
@@ -29,7 +29,7 @@ function(pd_tune_for_this_cpu target)
   if(level STREQUAL "auto")
     pd_cpu_level(level)
   endif()
-  message(STATUS "ops/cpu is compiled for: ${level}")
+  message(STATUS "${arg_FOLDER} is compiled for: ${level}")
   # Nobody here reads errno or traps of the math library; both stop
   # vectorization. Never -ffast-math: results are compared bit for bit.
   set(flags -O3 -fno-math-errno -fno-trapping-math)

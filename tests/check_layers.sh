@@ -46,8 +46,8 @@ toml\+\+/.*|engine/job|toml++
 nlohmann/.*|engine/checkpoint engine/planner engine/train tools tests|nlohmann-json
 xxhash\.h|engine/checkpoint|xxhash
 (zlib|zconf)\.h|engine/data tools tests|zlib
-(jpeglib|jerror|turbojpeg)\.h|engine/data|libjpeg-turbo
-png.*\.h|engine/data|libpng
+(jpeglib|jerror|turbojpeg)\.h|engine/data tools/image_folder|libjpeg-turbo
+png.*\.h|engine/data tools/image_folder|libpng
 spdlog/.*|engine/base|spdlog
 fmt/.*|engine/base tools tests|{fmt}
 omp\.h|engine/device ops tools tests|OpenMP

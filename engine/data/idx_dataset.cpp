@@ -23,7 +23,8 @@ public:
       labels_{std::move(labels)},
       transform_{std::move(transform)} {}
 
-  result<void> read(std::int64_t index, std::span<float> image) const override {
+  result<void> read(sample_at which, std::span<float> image) const override {
+    const auto index = which.index;
     PD_ASSERT(index >= 0 && index < size());
     const auto bytes = images_.bytes.size() / static_cast<std::size_t>(size());
     const auto first = static_cast<std::size_t>(index) * bytes;

@@ -2,7 +2,7 @@
 
 #include "engine/base/assert.hpp"
 #include "engine/base/clock.hpp"
-#include "engine/data/batch.hpp"
+#include "engine/data/batch_reader.hpp"
 
 #include <condition_variable>
 #include <exception>
@@ -144,6 +144,7 @@ struct reading {
   prefetch_options options;
   prefetch_state& state;
   std::stop_token stop;
+  batch_reader team{options.threads};
 
   /// False if it is to stop.
   result<bool> read_batch(std::int64_t microbatch) {
@@ -153,7 +154,8 @@ struct reading {
     const auto begin_us = now_us();
     auto& into = state.slot(number);
     const auto indices = order.indices(microbatch);
-    PD_CHECK(fill_batch(from, indices, into.images, into.labels));
+    PD_CHECK(
+      team.fill(from, {indices, order.epoch()}, into.images, into.labels));
     into.epoch = order.epoch();
     into.microbatch = microbatch;
     into.samples = std::ssize(indices);
@@ -197,6 +199,7 @@ void check_options(const prefetch_options& options) {
   PD_ASSERT(options.slots >= 1);
   PD_ASSERT(options.first_epoch >= 0 && options.epochs >= 0);
   PD_ASSERT(options.first_microbatch >= 0);
+  PD_ASSERT(options.threads >= 1);
   PD_ASSERT(options.replica >= 0 && options.replica < options.replicas);
 }
 

@@ -34,6 +34,7 @@ struct prefetch_options {
   std::int64_t first_microbatch = 0; ///< of the first epoch: where to resume
   int replica = 0;                   ///< only microbatches k with
   int replicas = 1;                  ///< k mod replicas == replica
+  int threads = 1;                   ///< that make the images of a batch
 };
 
 struct prefetch_stats {

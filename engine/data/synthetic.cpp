@@ -51,7 +51,8 @@ public:
       patterns_{make_patterns(spec)},
       transform_{std::move(transform)} {}
 
-  result<void> read(std::int64_t index, std::span<float> image) const override {
+  result<void> read(sample_at which, std::span<float> image) const override {
+    const auto index = which.index;
     PD_ASSERT(index >= 0 && index < size());
     transform_.apply(pattern(label(index)), image);
     const auto sample = static_cast<std::uint64_t>(index);

@@ -62,7 +62,8 @@ result<void> read_inputs(const toml_entry& from, node_text& at) {
 }
 
 result<void> read_setting(const toml_entry& from, node_text& at) {
-  if (std::holds_alternative<std::vector<std::string>>(from.value))
+  if (std::holds_alternative<std::vector<std::string>>(from.value)
+      || std::holds_alternative<std::vector<double>>(from.value))
     return bad_key(at, from, "a number, text or a list of whole numbers");
   std::visit(
     [&](const auto& value) {

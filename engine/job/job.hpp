@@ -33,6 +33,18 @@ struct data_spec {
   std::int64_t samples = 0; ///< synthetic only; 0: its own count
   double mean = 0.5;        ///< idx only
   double std = 0.5;         ///< idx only
+
+  // image-folder only
+  std::int64_t decode_threads = 0; ///< of a loader; 0: cores / loaders
+  std::int64_t max_broken = 100;   ///< files
+  std::vector<double> crop_scale{0.08, 1.0};
+  std::vector<double> crop_ratio{3.0 / 4.0, 4.0 / 3.0};
+  double flip = 0.5;
+  std::vector<double> jitter{0, 0, 0, 0}; ///< brightness ... hue
+  std::vector<double> pixel_mean{0.485, 0.456, 0.406};
+  std::vector<double> pixel_std{0.229, 0.224, 0.225};
+  std::int64_t resize = 0; ///< 0: image * 256 / 224
+  bool dct_scaling = true;
 };
 
 struct train_spec {

@@ -262,6 +262,35 @@ std::string idx_path(const job& j) {
   return "data.path: wanted the folder of the idx files, got nothing";
 }
 
+std::string folder_path(const job& j) {
+  if (j.data.dataset != "image-folder" || !j.data.path.empty())
+    return "";
+  return "data.path: wanted the folder of train and val, got nothing";
+}
+
+std::string rising(const char* key, const std::vector<double>& range) {
+  if (range[0] <= range[1])
+    return "";
+  return std::string{key} + ": wanted the least first, got "
+         + print_toml(range);
+}
+
+std::string rising_scale(const job& j) {
+  return rising("data.crop_scale", j.data.crop_scale);
+}
+
+std::string rising_ratio(const job& j) {
+  return rising("data.crop_ratio", j.data.crop_ratio);
+}
+
+std::string small_hue(const job& j) {
+  constexpr double most = 0.5;
+  if (j.data.jitter[3] <= most)
+    return "";
+  return "data.jitter: wanted hue, the last, up to 0.5, got "
+         + print_toml(j.data.jitter[3]);
+}
+
 std::string nesterov_momentum(const job& j) {
   const auto& with = j.optimizer.rule;
   if (!with.nesterov || (with.momentum > 0 && with.dampening == 0))
@@ -273,6 +302,10 @@ constexpr rule rules[]{{".name", plain_name},
                        {"model.name", known_model},
                        {"model.file", one_model},
                        {"data.dataset", idx_path},
+                       {"data.dataset", folder_path},
+                       {"data.crop_scale", rising_scale},
+                       {"data.crop_ratio", rising_ratio},
+                       {"data.jitter", small_hue},
                        {"optimizer.nesterov", nesterov_momentum}};
 
 result<void> check_rules(const job& j, const places& said,

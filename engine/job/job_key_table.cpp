@@ -28,6 +28,11 @@ std::string unless_idx(const job& j) {
   return unless(j.data.dataset == "idx", "idx", "data.dataset", j.data.dataset);
 }
 
+std::string unless_folder(const job& j) {
+  return unless(j.data.dataset == "image-folder", "image-folder",
+                "data.dataset", j.data.dataset);
+}
+
 std::string unless_synthetic(const job& j) {
   return unless(j.data.dataset == "synthetic", "synthetic", "data.dataset",
                 j.data.dataset);
@@ -201,7 +206,7 @@ void add_data_keys(std::vector<job_key>& to) {
                 .name = "path",
                 .place = PD_AT(data.path),
                 .meaning = "the folder of the dataset; empty: its usual "
-                           "place; `idx` needs it",
+                           "place; `idx` and `image-folder` need it",
                 .is_path = true,
                 .refuse = if_synthetic});
   to.push_back({.section = "data",
@@ -237,6 +242,91 @@ void add_data_keys(std::vector<job_key>& to) {
                 .least = 1e-6,
                 .most = 100,
                 .refuse = unless_idx});
+}
+
+/// Of image-folder only.
+void add_image_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "data",
+                .name = "decode_threads",
+                .place = PD_AT(data.decode_threads),
+                .meaning = "`image-folder` only, as all below: that decode "
+                           "for one loader, `microbatch` of them at most; 0: "
+                           "cores / loaders, at least 1",
+                .unit = "threads",
+                .most = 1024,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "max_broken",
+                .place = PD_AT(data.max_broken),
+                .meaning = "that cannot be read before the job fails; each "
+                           "is replaced by the next of its class",
+                .unit = "files",
+                .most = job_key::most_count,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "crop_scale",
+                .place = PD_AT(data.crop_scale),
+                .meaning = "training: least and largest share of the "
+                           "picture's area that is kept",
+                .unit = "share",
+                .least = 1e-6,
+                .most = 1,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "crop_ratio",
+                .place = PD_AT(data.crop_ratio),
+                .meaning = "training: least and largest width over height of "
+                           "what is kept",
+                .least = 1e-3,
+                .most = 1e3,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "flip",
+                .place = PD_AT(data.flip),
+                .meaning = "training: probability that left and right are "
+                           "swapped",
+                .most = 1,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "jitter",
+                .place = PD_AT(data.jitter),
+                .meaning = "training: how far brightness, contrast and "
+                           "saturation may be from 1, and hue from 0 (0.5 at "
+                           "most)",
+                .most = 100,
+                .refuse = unless_folder});
+}
+
+void add_picture_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "data",
+                .name = "pixel_mean",
+                .place = PD_AT(data.pixel_mean),
+                .meaning = "subtracted from red, green and blue in 0 ... 1; "
+                           "from one channel their mean",
+                .least = -100,
+                .most = 100,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "pixel_std",
+                .place = PD_AT(data.pixel_std),
+                .meaning = "what they are divided by then",
+                .least = 1e-6,
+                .most = 100,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "resize",
+                .place = PD_AT(data.resize),
+                .meaning = "evaluation: what the shorter side becomes before "
+                           "the middle is taken; 0: image * 256 / 224",
+                .unit = "pixels",
+                .most = 8192,
+                .refuse = unless_folder});
+  to.push_back({.section = "data",
+                .name = "dct_scaling",
+                .place = PD_AT(data.dct_scaling),
+                .meaning = "decode a JPEG file at 1/8, 1/4 or 1/2 of its size "
+                           "if that is enough; false: always whole",
+                .refuse = unless_folder});
 }
 
 void add_train_keys(std::vector<job_key>& to) {
@@ -536,6 +626,8 @@ std::vector<job_key> make_job_keys() {
   std::vector<job_key> keys;
   add_model_keys(keys);
   add_data_keys(keys);
+  add_image_keys(keys);
+  add_picture_keys(keys);
   add_train_keys(keys);
   add_optimizer_keys(keys);
   add_adam_keys(keys);

@@ -101,6 +101,20 @@ struct assigner {
     }
     return (*this)(to.rounds);
   }
+
+  /// As many numbers as there are.
+  bool operator()(std::vector<double>& to) const {
+    std::vector<double> got;
+    if (const auto* reals = std::get_if<std::vector<double>>(&from))
+      got = *reals;
+    else if (const auto* list = std::get_if<std::vector<std::int64_t>>(&from))
+      got.assign(list->begin(), list->end());
+    const auto fits = [this](double x) { return is_in_range(x); };
+    if (got.size() != to.size() || !std::ranges::all_of(got, fits))
+      return false;
+    to = got;
+    return true;
+  }
 };
 
 struct reader {
@@ -151,6 +165,11 @@ struct want_text {
   }
   std::string operator()(job_place<checkpoint_interval>) const {
     return "\"epoch\" or a whole number" + range();
+  }
+  std::string operator()(job_place<std::vector<double>> place) const {
+    job empty;
+    return "a list of " + std::to_string(place(empty, 0).size()) + " numbers"
+           + range();
   }
   std::string operator()(job_place<image_extents>) const {
     return "[height, width, channels] up to ["

@@ -44,6 +44,17 @@ std::optional<toml_value> to_list(const toml::array& from) {
   return list;
 }
 
+/// A list of numbers, some of them whole.
+std::optional<toml_value> to_reals(const toml::array& from) {
+  std::vector<double> list;
+  for (const auto& each : from) {
+    if (!each.is_number())
+      return std::nullopt;
+    list.push_back(*each.value<double>());
+  }
+  return list;
+}
+
 std::optional<toml_value> to_value(const toml::node& from) {
   if (const auto* flag = from.as_boolean())
     return flag->get();
@@ -57,6 +68,8 @@ std::optional<toml_value> to_value(const toml::node& from) {
   if (list == nullptr)
     return std::nullopt;
   if (auto numbers = to_list<std::int64_t>(*list))
+    return numbers;
+  if (auto numbers = to_reals(*list))
     return numbers;
   return to_list<std::string>(*list);
 }
@@ -116,7 +129,7 @@ private:
       return error{errc::bad_file,
                    place_text(path_, line_of(child)) + ": " + printable(full)
                      + ": wanted a number, text, true or false, or a list of "
-                       "whole numbers or text, got "
+                       "numbers or text, got "
                      + kind_of(child)};
     to.entries.push_back({key, std::move(*value), line_of(child)});
     return {};

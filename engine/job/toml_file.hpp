@@ -6,7 +6,7 @@
 ///     [[stage]]           section "stage", is_element, once for each
 ///
 /// Values are what job and graph files hold: no dates, no lists of other than
-/// whole numbers or text, no table within a table.
+/// numbers or text, no table within a table.
 
 #pragma once
 
@@ -20,10 +20,11 @@
 
 namespace pd {
 
-/// An empty list is one of whole numbers.
+/// An empty list is one of whole numbers; so is a list of nothing else.
 using toml_value =
   std::variant<bool, std::int64_t, double, std::string,
-               std::vector<std::int64_t>, std::vector<std::string>>;
+               std::vector<std::int64_t>, std::vector<double>,
+               std::vector<std::string>>;
 
 struct toml_entry {
   std::string key;

@@ -426,6 +426,17 @@ int threads_of_worker(const deployment& all) {
   return std::max(1, available_cores() / all.where().workers());
 }
 
+int decode_threads(const deployment& all) {
+  if (all.what.data.dataset != "image-folder")
+    return 1;
+  if (all.what.data.decode_threads > 0)
+    return static_cast<int>(all.what.data.decode_threads);
+  int loaders = 0;
+  for (int w = 0; w < all.where().workers(); ++w)
+    loaders += reads_images(all, w) ? 1 : 0;
+  return std::max(1, available_cores() / std::max(loaders, 1));
+}
+
 result<std::vector<stage_plan>> plan_worker(const deployment& all, int worker,
                                             const registry& ops, device& on) {
   PD_TRY(const auto precision, parse_dtype(all.what.run.precision));

@@ -65,6 +65,10 @@ deploy(const job& from, const data_sizes& sizes, const registry& ops);
 /// cores, at least 1.
 [[nodiscard]] int threads_of_worker(const deployment& all);
 
+/// Threads that make a batch's images: the job's data.decode_threads, or the
+/// cores over the workers that read images, at least 1; 1 if none is decoded.
+[[nodiscard]] int decode_threads(const deployment& all);
+
 /// The plans of a worker's chunks on its device: kernels made, memory placed
 /// and not allocated. Errors: not_supported, bad_shape, with the node's name.
 [[nodiscard]] result<std::vector<stage_plan>>

@@ -96,7 +96,9 @@ result<void> oracle_runner::run(const data_pass& what, const pass_calls& calls,
   PD_TRY(auto order, order_of(of_, what.is_training));
   prefetch data{what.is_training ? *training_ : *evaluation_,
                 std::move(order),
-                {.first_epoch = what.epoch, .first_microbatch = what.begin}};
+                {.first_epoch = what.epoch,
+                 .first_microbatch = what.begin,
+                 .threads = decode_threads(of_)}};
   const auto where = of_.where();
   const int reporter = where.worker_at(where.stages() - 1, 0);
   result<void> failure;

@@ -3,9 +3,25 @@
 #include "engine/train/checkpoints.hpp"
 #include "engine/train/oracle_runner.hpp"
 
+#include <algorithm>
+
 namespace pd {
 
 namespace {
+
+picture_spec describe_pictures(const data_spec& from) {
+  picture_spec made;
+  std::ranges::copy(from.crop_scale, made.choices.crop_scale.begin());
+  std::ranges::copy(from.crop_ratio, made.choices.crop_ratio.begin());
+  std::ranges::copy(from.jitter, made.choices.jitter.begin());
+  std::ranges::copy(from.pixel_mean, made.mean.begin());
+  std::ranges::copy(from.pixel_std, made.std.begin());
+  made.choices.flip = from.flip;
+  made.resize = static_cast<int>(from.resize);
+  made.dct_scaling = from.dct_scaling;
+  made.max_broken = from.max_broken;
+  return made;
+}
 
 dataset_spec describe_data(const job& from, dataset_split split) {
   return {.name = from.data.dataset,
@@ -18,7 +34,8 @@ dataset_spec describe_data(const job& from, dataset_split split) {
           .seed = static_cast<std::uint64_t>(from.seed),
           .samples = from.data.samples,
           .scale = {static_cast<float>(from.data.mean),
-                    static_cast<float>(from.data.std)}};
+                    static_cast<float>(from.data.std)},
+          .images = describe_pictures(from.data)};
 }
 
 } // namespace

@@ -199,7 +199,7 @@ TEST_CASE("a sample that cannot be read ends the run and names its worker",
   class broken_dataset final : public dataset {
   public:
     broken_dataset() : dataset{{"broken", 256, 10, {12, 12, 1}}} {}
-    result<void> read(std::int64_t, std::span<float>) const override {
+    result<void> read(sample_at, std::span<float>) const override {
       return error{errc::bad_file, "images.gz: offset 17: cut short"};
     }
     [[nodiscard]] std::int32_t label(std::int64_t) const override { return 0; }

@@ -28,7 +28,7 @@ namespace {
 
 struct one_number final : dataset {
   one_number() : dataset{{"one", std::int64_t{1} << 20, 2, {1, 1, 1}}} {}
-  result<void> read(std::int64_t, std::span<float> image) const override {
+  result<void> read(sample_at, std::span<float> image) const override {
     image[0] = 1;
     return {};
   }

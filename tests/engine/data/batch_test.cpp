@@ -16,7 +16,7 @@ TEST_CASE("a batch holds the images and labels of its indices, in order",
   std::vector<float> images(12);
   std::vector<std::int32_t> labels(3);
   const std::array<std::int64_t, 3> indices{8, 3, 99};
-  REQUIRE(fill_batch(set, indices, images, labels));
+  REQUIRE(fill_batch(set, {indices}, images, labels));
   CHECK(labels == std::vector<std::int32_t>{1, 3, 1});
   CHECK(images == std::vector<float>{8, 8, 8, 8, 3, 3, 3, 3, 99, 99, 99, 99});
 }
@@ -27,7 +27,7 @@ TEST_CASE("the images that a short batch lacks are zeros without a label",
   std::vector<float> images(12, 5.0F);
   std::vector<std::int32_t> labels(3, 5);
   const std::array<std::int64_t, 1> indices{8};
-  REQUIRE(fill_batch(set, indices, images, labels));
+  REQUIRE(fill_batch(set, {indices}, images, labels));
   CHECK(labels == std::vector<std::int32_t>{1, no_label, no_label});
   CHECK(images == std::vector<float>{8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0});
 }
@@ -39,7 +39,7 @@ TEST_CASE("a sample that cannot be read is an error that names it",
   std::vector<float> images(8);
   std::vector<std::int32_t> labels(2);
   const std::array<std::int64_t, 2> indices{8, 3};
-  const auto done = fill_batch(set, indices, images, labels);
+  const auto done = fill_batch(set, {indices}, images, labels);
   REQUIRE(!done);
   CHECK(done.failure().message == "numbered, sample 3: it is broken");
 }

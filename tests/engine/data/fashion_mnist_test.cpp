@@ -63,7 +63,7 @@ TEST_CASE("the first training images of Fashion-MNIST are the known ones",
   for (std::size_t i = 0; i < labels.size(); ++i)
     CHECK(set->label(static_cast<std::int64_t>(i)) == labels[i]);
   std::vector<float> image(784);
-  REQUIRE(set->read(0, image));
+  REQUIRE(set->read({0}, image));
   CHECK(image[0] == (0.0F - 0.2860F) / 0.3530F);
   double sum = 0; // of the bytes; 76247 is Python's
   for (const auto each : image)
@@ -78,7 +78,7 @@ TEST_CASE("the scale of Fashion-MNIST gives mean 0 and deviation 1",
   double sum = 0;
   double squares = 0;
   for (std::int64_t i = 0; i < set->size(); ++i) {
-    REQUIRE(set->read(i, image));
+    REQUIRE(set->read({i}, image));
     for (const double x : image) {
       sum += x;
       squares += x * x;
@@ -104,7 +104,7 @@ TEST_CASE("a shuffled, resized batch is the one that docs/data.md computes in "
   REQUIRE(order);
   std::vector<float> images(std::size_t{4} * 3 * 64 * 64);
   std::vector<std::int32_t> labels(4);
-  REQUIRE(fill_batch(**set, order->indices(3), images, labels));
+  REQUIRE(fill_batch(**set, {order->indices(3)}, images, labels));
   CHECK(labels == std::vector<std::int32_t>{3, 9, 6, 1});
   const double sum = std::accumulate(images.begin(), images.end(), 0.0);
   CHECK(sum == Approx(-7151.521).epsilon(1e-6));

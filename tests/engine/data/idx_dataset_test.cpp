@@ -267,7 +267,7 @@ TEST_CASE("plain and gzip files, whole or in members, give the same images",
     CHECK(set.classes() == 3);
     CHECK(set.image() == image_extents{2, 2, 1});
     std::array<float, 4> image{};
-    REQUIRE(set.read(2, image));
+    REQUIRE(set.read({2}, image));
     CHECK(image[1] == (63.0F / 255.0F - 0.5F) / 0.5F);
     CHECK(set.label(2) == 2);
   }
@@ -284,7 +284,7 @@ TEST_CASE("images of rank 4 become planes, one for each channel",
   REQUIRE(opened);
   CHECK((*opened)->image() == image_extents{2, 2, 3});
   std::array<float, 12> image{};
-  REQUIRE((*opened)->read(0, image));
+  REQUIRE((*opened)->read({0}, image));
   for (std::size_t c = 0; c < 3; ++c)
     for (std::size_t p = 0; p < 4; ++p)
       CHECK(image[c * 4 + p] == Approx(static_cast<double>((p * 3 + c) * 7)));
@@ -311,11 +311,11 @@ TEST_CASE("an unknown dataset is an error that says what was meant",
   CHECK(opened.failure().code == errc::unknown_name);
   CHECK(opened.failure().message
         == "no dataset 'fashion-mnst' (did you mean 'fashion-mnist'?); there "
-           "are fashion-mnist, idx, synthetic");
+           "are fashion-mnist, idx, image-folder, synthetic");
 }
 
 TEST_CASE("every dataset has a name and one line about it", "[data][dataset]") {
-  CHECK(dataset_names().size() == 3);
+  CHECK(dataset_names().size() == 4);
   for (const auto& each : dataset_names()) {
     CHECK(!each.name.empty());
     CHECK(each.description.find('\n') == std::string::npos);

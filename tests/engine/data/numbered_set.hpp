@@ -17,7 +17,8 @@ public:
   explicit numbered_set(std::int64_t samples)
     : dataset{{"numbered", samples, 7, {2, 2, 1}}} {}
 
-  result<void> read(std::int64_t index, std::span<float> image) const override {
+  result<void> read(sample_at which, std::span<float> image) const override {
+    const auto index = which.index;
     ++reads;
     std::this_thread::sleep_for(delay);
     if (index == broken)

@@ -30,7 +30,7 @@ std::unique_ptr<dataset> open_good(const dataset_spec& spec) {
 
 std::vector<float> image_of(const dataset& set, std::int64_t index) {
   std::vector<float> image(static_cast<std::size_t>(set.image().elems()));
-  REQUIRE(set.read(index, image));
+  REQUIRE(set.read({index}, image));
   return image;
 }
 

@@ -33,14 +33,17 @@ const std::vector<bad_input> bad_jobs{
   {"name = \"\xff\"", "job.toml:1: not TOML: "},
   {std::string{"name = 'a\0b'", 12}, "job.toml:1: not TOML: "},
   {"name = 2024-01-01",
-   "job.toml:1: name: wanted a number, text, true or false, or a list of whole "
+   "job.toml:1: name: wanted a number, text, true or false, or a list of "
    "numbers or text, got a date or time"},
-  {"[model]\nimage = [1.5, 2, 3]",
+  {"[model]\nimage = [true, 2, 3]",
    "job.toml:2: model.image: wanted a number, text, true or false, or a list "
-   "of whole numbers or text, got another list"},
+   "of numbers or text, got another list"},
+  {"[model]\nimage = [1.5, 2, 3]",
+   "job.toml:2: model.image: wanted [height, width, channels] up to [4096, "
+   "4096, 64], got [1.5, 2.0, 3.0]"},
   {"[model.name]\nx = 1",
    "job.toml:1: model.name: wanted a number, text, true or false, or a list of "
-   "whole numbers or text, got a table"},
+   "numbers or text, got a table"},
   {"model = 3", "job.toml:1: model: unknown key"},
 
   // names
@@ -90,7 +93,7 @@ const std::vector<bad_input> bad_jobs{
                           "got 1"},
   {"[data]\ndataset = 'mnist'",
    "job.toml:2: data.dataset: wanted one of \"fashion-mnist\", \"idx\", "
-   "\"synthetic\", got \"mnist\""},
+   "\"image-folder\", \"synthetic\", got \"mnist\""},
   {"[data]\nstd = 0", "job.toml:2: data.std: wanted a number from 1e-06 to "
                       "100, got 0"},
   {"[train]\nepochs = -1", "job.toml:2: train.epochs: wanted a whole number "

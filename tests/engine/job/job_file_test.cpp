@@ -29,6 +29,11 @@ toml_value other_value(const job_key& key) {
     return *real / 2 + 0.1;
   if (key.full_name() == "checkpoint.every")
     return std::int64_t{7};
+  if (const auto* reals = std::get_if<std::vector<double>>(&now)) {
+    auto other = *reals;
+    other[0] = other[0] / 2 + 0.1;
+    return other;
+  }
   if (key.full_name() == "schedule.depth")
     return std::vector<std::int64_t>{2, 1};
   if (std::holds_alternative<std::vector<std::int64_t>>(now))

@@ -75,7 +75,7 @@ tensor first_images(const job& what, device& on) {
   std::iota(indices.begin(), indices.end(), 0);
   std::vector<std::int32_t> labels(indices.size());
   REQUIRE(fill_batch(
-    *data.training, indices,
+    *data.training, {indices},
     {made.data<float>(), static_cast<std::size_t>(made.type.elems())}, labels));
   return made;
 }

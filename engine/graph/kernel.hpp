@@ -79,6 +79,9 @@ struct forward_call {
   operand scratch;
   std::int64_t microbatch = 0; ///< counted over the whole run
   bool is_training = true;
+  /// Run again for the microbatch's backward: gives the same bits, and leaves
+  /// statistics and counters as they are.
+  bool is_repeat = false;
 };
 
 struct backward_call {

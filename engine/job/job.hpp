@@ -76,6 +76,7 @@ struct schedule_spec {
 struct stage_spec {
   std::string until; ///< empty: the end of the graph
   std::int64_t replicas = 1;
+  bool recompute = false;
 };
 
 struct run_spec {

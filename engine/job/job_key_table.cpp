@@ -540,6 +540,13 @@ void add_stage_keys(std::vector<job_key>& to) {
                 .unit = "workers",
                 .least = 1,
                 .most = 64});
+  to.push_back({.section = "stage",
+                .name = "recompute",
+                .place = [](job& j, std::size_t i) -> bool& {
+                  return j.stages.at(i).recompute;
+                },
+                .meaning = "the backward runs the stage's forward again "
+                           "instead of keeping all activations"});
 }
 
 void add_run_keys(std::vector<job_key>& to) {

@@ -43,8 +43,7 @@ private:
   }
 
   int add_gradient(int value, bool is_external) {
-    plan_.gradients.push_back(
-      {plan_.values[at(value)].type, is_external, false, 0});
+    plan_.gradients.push_back({plan_.values[at(value)].type, is_external});
     return static_cast<int>(plan_.gradients.size()) - 1;
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace pd {
 
@@ -63,12 +64,18 @@ arena_plan plan_arena(std::span<const lifetime> wanted) {
 }
 
 std::int64_t least_bytes(std::span<const lifetime> wanted) {
+  std::vector<std::pair<int, std::int64_t>>
+    changes; // at a step, the ends first
+  changes.reserve(2 * wanted.size());
+  for (const auto& each : wanted) {
+    changes.emplace_back(each.first, aligned(each.bytes));
+    changes.emplace_back(each.last + 1, -aligned(each.bytes));
+  }
+  std::ranges::sort(changes);
+  std::int64_t alive = 0;
   std::int64_t most = 0;
-  for (const auto& at : wanted) { // the peak is where something begins
-    std::int64_t alive = 0;
-    for (const auto& each : wanted)
-      if (each.first <= at.first && at.first <= each.last)
-        alive += aligned(each.bytes);
+  for (const auto& [step, bytes] : changes) {
+    alive += bytes;
     most = std::max(most, alive);
   }
   return most;

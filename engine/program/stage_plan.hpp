@@ -1,21 +1,23 @@
 /// A stage compiled for one device: kernels in order, and every byte placed,
 /// before anything is allocated.
 ///
-///     step      0 1 2 … n-1 | n … 2n-1            | 2n … 3n-1
-///               forward     | backward, reversed  | weight halves, if apart
-///
 /// Values, gradients and workspaces of one microbatch lie in one arena by
-/// their lifetimes over these steps; so a gradient takes the place of a stash
-/// that is already dead. Each microbatch in flight has an arena of its own.
-/// What goes to another stage does not lie there: it has counted buffers, so
-/// that the stage may go on while the other still reads.
+/// their lifetimes over the steps of its forward and backward
+/// (stage_memory.hpp); so a gradient takes the place of a stash that is already
+/// dead. Each microbatch in flight has an arena of its own; a stage that
+/// recomputes keeps little there, and what its backward makes again lies in
+/// arenas that the microbatches share. What goes to another stage does not lie
+/// there: it has counted buffers, so that the stage may go on while the other
+/// still reads.
 
 #pragma once
 
 #include "engine/graph/infer.hpp"
 #include "engine/program/memory_plan.hpp"
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +29,10 @@ struct plan_options {
   int in_flight = 1;            ///< microbatches forwarded, not yet backwarded
   bool is_training = true;      ///< false: forward only
   bool splits_backward = false; ///< weight halves run apart from input halves
+  /// Microbatches between their two halves, if they run apart.
+  int half_done = 1;
+  /// The backward runs the forward again instead of keeping what it made.
+  bool recomputes = false;
   std::uint64_t seed = 0;
   /// Buffers for each value and gradient that goes to another stage. One more
   /// is taken whenever all are still held by others.
@@ -45,12 +51,26 @@ struct stored_parameter {
   std::int64_t offset = 0;
 };
 
+/// For how long an arena is a microbatch's: invariant (2) of stage_memory.hpp.
+enum class arena_kind : std::uint8_t {
+  microbatch, ///< from its forward to its backward
+  shared,     ///< during one action
+  halves      ///< from its input half to its weight half
+};
+
+struct arena_place {
+  arena_kind in = arena_kind::microbatch;
+  std::int64_t offset = 0;
+};
+
 /// Memory of one microbatch: a value, a gradient or a workspace.
 struct placed_tensor {
   tensor_type type;
   bool is_external = false;  ///< comes as a handle, with each call
   bool is_handed_on = false; ///< goes to another stage as a handle
-  std::int64_t offset = 0;   ///< in the microbatch's arena
+  arena_place place = {};
+  /// Where the backward makes it again, if elsewhere.
+  std::optional<arena_place> again = {};
 };
 
 /// After a backward, adds one gradient to another: several took one value.
@@ -67,7 +87,9 @@ struct planned_node {
   kernel_needs needs;
   std::vector<int> inputs;
   std::vector<int> parameters;
-  std::int64_t workspace_offset = 0;
+  arena_place workspace;
+  std::optional<arena_place> workspace_again; ///< as placed_tensor::again
+  bool is_repeated = false; ///< the backward runs its forward again
   bool has_backward = false;
   int output_grad = -1;
   int other_output_grad = -1;
@@ -94,8 +116,12 @@ struct stage_plan {
   std::int64_t trainable_elems = 0; ///< of the flat f32 array, padding included
   std::int64_t statistics_bytes = 0;
   bool has_bf16_weights = false; ///< kernels read a rounded copy
-  std::int64_t arena_bytes = 0;  ///< of one microbatch in flight
+  std::vector<int> segments;     ///< that run again as one: their first nodes
+  std::array<std::int64_t, 3> arena_bytes{}; ///< of one, by arena_kind
   std::int64_t scratch_bytes = 0;
+
+  /// How many arenas of a kind the stage has.
+  [[nodiscard]] int arenas(arena_kind which) const;
 
   /// What one microbatch hands on to other stages.
   [[nodiscard]] std::int64_t handed_on_bytes() const;

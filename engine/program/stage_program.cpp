@@ -53,18 +53,22 @@ struct stage_program::prepared_node {
 
   kernel* run = nullptr;
   std::vector<operand> inputs;
+  std::vector<operand> inputs_again; ///< as the backward reads them
   std::vector<operand> input_grads;
   std::vector<operand> parameters;
   std::vector<operand> parameter_grads;
   std::vector<sum> sums;
   forward_call forward;
+  forward_call again;
   backward_call backward;
 };
 
 struct stage_program::slot {
   std::int64_t microbatch = -1; ///< -1: free
   buffer arena;
+  int half = -1; ///< of half_arenas_, from its input half to its weight half
   std::vector<operand> values;
+  std::vector<operand> values_again; ///< as the backward reads them
   std::vector<operand> grads;
   std::vector<prepared_node> nodes;
   /// From outside and to outside, values then gradients, until the work of the
@@ -95,6 +99,7 @@ result<void> stage_program::allocate(device& on, int weight_versions) {
   PD_TRY(weights_, weight_store::make(plan_, weight_versions, on));
   PD_TRY(scratch_, on.memory().allocate(plan_.scratch_bytes));
   PD_CHECK(allocate_handoffs());
+  PD_CHECK(allocate_shared_arenas());
   for (int i = 0; i < plan_.options.in_flight; ++i) {
     PD_TRY(auto each, make_slot(on));
     slots_.push_back(std::move(each));
@@ -116,18 +121,41 @@ result<void> stage_program::allocate_handoffs() {
   return {};
 }
 
+result<void> stage_program::allocate_shared_arenas() {
+  const auto [own, shared, half] = plan_.arena_bytes;
+  PD_TRY(shared_arena_, on_->memory().allocate(shared));
+  for (int i = 0; half > 0 && i < plan_.arenas(arena_kind::halves); ++i) {
+    PD_TRY(auto made, on_->memory().allocate(half));
+    half_arenas_.push_back(std::move(made));
+  }
+  return {};
+}
+
+/// Null in a halves' arena that the slot does not have now.
+operand stage_program::locate(const arena_place& where, const slot& in) const {
+  switch (where.in) {
+  case arena_kind::microbatch:
+    return operand{in.arena.data() + where.offset};
+  case arena_kind::shared:
+    return operand{shared_arena_.data() + where.offset};
+  case arena_kind::halves:
+    return in.half < 0
+             ? operand{}
+             : operand{half_arenas_[at(in.half)].data() + where.offset};
+  }
+  return {};
+}
+
 result<std::unique_ptr<stage_program::slot>>
 stage_program::make_slot(device& on) {
   auto made = std::make_unique<slot>();
-  PD_TRY(made->arena, on.memory().allocate(plan_.arena_bytes));
-  const auto place = [&](const placed_tensor& each) {
-    return each.is_external || each.is_handed_on
-             ? operand{}
-             : operand{made->arena.data() + each.offset};
-  };
-  std::ranges::transform(plan_.values, std::back_inserter(made->values), place);
-  std::ranges::transform(plan_.gradients, std::back_inserter(made->grads),
-                         place);
+  PD_TRY(made->arena, on.memory().allocate(plan_.arena_bytes[0]));
+  for (const auto& each : plan_.values)
+    made->values.push_back(each.is_external || each.is_handed_on
+                             ? operand{}
+                             : locate(each.place, *made));
+  made->values_again.resize(plan_.values.size());
+  made->grads.resize(plan_.gradients.size());
   made->held.resize(plan_.values.size() + plan_.gradients.size());
   for (const auto& each : plan_.nodes)
     made->nodes.push_back(prepare(each, *made));
@@ -135,17 +163,18 @@ stage_program::make_slot(device& on) {
 }
 
 stage_program::prepared_node stage_program::prepare(const planned_node& from,
-                                                    slot& in) {
+                                                    const slot& in) const {
   prepared_node node;
   node.run = from.run.get();
   node.inputs.resize(from.inputs.size());
+  node.inputs_again.resize(from.inputs.size());
   node.input_grads.resize(from.inputs.size());
   node.parameters.resize(from.parameters.size());
   node.parameter_grads.resize(from.parameters.size());
-  const operand workspace{in.arena.data() + from.workspace_offset};
   const operand scratch{scratch_.data()};
-  node.forward.workspace = node.backward.workspace = workspace;
-  node.forward.scratch = node.backward.scratch = scratch;
+  node.forward.workspace = locate(from.workspace, in);
+  node.forward.scratch = node.again.scratch = node.backward.scratch = scratch;
+  node.again.is_repeat = true;
   for (const auto& each : from.sums) {
     auto& sum = node.sums.emplace_back();
     sum.adder = each.adder;
@@ -264,6 +293,30 @@ void stage_program::bind_output_grads(slot& in, std::span<const tensor> grads) {
   PD_ASSERT_EQ(next, grads.size());
 }
 
+/// Everything as the backward finds it, in the arenas that it has now.
+void stage_program::bind_backward(slot& in,
+                                  std::span<const tensor> output_grads) {
+  for (std::size_t i = 0; i < plan_.values.size(); ++i) {
+    const auto& planned = plan_.values[i];
+    in.values_again[i] = planned.again && !planned.is_handed_on
+                           ? locate(*planned.again, in)
+                           : in.values[i];
+  }
+  for (std::size_t g = 0; g < plan_.gradients.size(); ++g)
+    if (!plan_.gradients[g].is_external)
+      in.grads[g] = locate(plan_.gradients[g].place, in);
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const auto& planned = plan_.nodes[i];
+    auto& node = in.nodes[i];
+    for (std::size_t k = 0; k < planned.inputs.size(); ++k)
+      node.inputs_again[k] = in.values_again[at(planned.inputs[k])];
+    node.again.workspace = node.backward.workspace =
+      locate(planned.workspace_again.value_or(planned.workspace), in);
+  }
+  bind_output_grads(in, output_grads);
+  bind_handed_on_grads(in);
+}
+
 void stage_program::queue_forward(slot& in, std::size_t i, run_mode mode) {
   auto& node = in.nodes[i];
   if (node.run == nullptr)
@@ -278,6 +331,29 @@ void stage_program::queue_forward(slot& in, std::size_t i, run_mode mode) {
   work_->run([&node] { node.run->forward(node.forward); });
 }
 
+void stage_program::queue_again(slot& in, std::size_t i) {
+  const auto& planned = plan_.values[i];
+  auto& node = in.nodes[i];
+  node.again.inputs = node.inputs_again;
+  node.again.output = planned.again ? locate(*planned.again, in) : in.values[i];
+  node.again.parameters = node.parameters;
+  node.again.microbatch = in.microbatch;
+  work_->run([&node] { node.run->forward(node.again); });
+}
+
+/// Of the segment that ends with node `last`, if one does.
+void stage_program::queue_second_forward(slot& in, std::size_t last) {
+  const auto& starts = plan_.segments;
+  const auto next = std::ranges::upper_bound(starts, static_cast<int>(last));
+  const bool is_end = next == starts.end() ? last + 1 == plan_.nodes.size()
+                                           : at(*next) == last + 1;
+  if (!is_end)
+    return;
+  for (auto i = at(*std::prev(next)); i <= last; ++i)
+    if (plan_.nodes[i].is_repeated)
+      queue_again(in, i);
+}
+
 void stage_program::queue_backward_input(slot& in, std::size_t i) {
   const auto& planned = plan_.nodes[i];
   auto& node = in.nodes[i];
@@ -286,8 +362,8 @@ void stage_program::queue_backward_input(slot& in, std::size_t i) {
   };
   std::ranges::transform(planned.input_grads, node.input_grads.begin(), grad);
   auto& call = node.backward;
-  call.inputs = node.inputs;
-  call.output = in.values[i];
+  call.inputs = node.inputs_again;
+  call.output = in.values_again[i];
   call.output_grad = grad(planned.output_grad);
   call.other_output_grad = grad(planned.other_output_grad);
   call.input_grads = node.input_grads;
@@ -333,10 +409,10 @@ void stage_program::backward(std::int64_t microbatch, bool accumulate,
                              const bucket_watch& watch) {
   PD_ASSERT(!plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
-  bind_output_grads(in, output_grads);
-  bind_handed_on_grads(in);
+  bind_backward(in, output_grads);
   bucket_teller buckets{watch, *work_};
   for (std::size_t i = plan_.nodes.size(); i-- > 0;) {
+    queue_second_forward(in, i);
     if (plan_.nodes[i].has_backward) {
       queue_backward_input(in, i);
       queue_backward_weight(in, i, accumulate);
@@ -350,11 +426,23 @@ void stage_program::backward_input(std::int64_t microbatch,
                                    std::span<const tensor> output_grads) {
   PD_ASSERT(plan_.options.splits_backward);
   auto& in = slot_of(microbatch);
-  bind_output_grads(in, output_grads);
-  bind_handed_on_grads(in);
-  for (std::size_t i = plan_.nodes.size(); i-- > 0;)
+  in.half = free_half();
+  bind_backward(in, output_grads);
+  for (std::size_t i = plan_.nodes.size(); i-- > 0;) {
+    queue_second_forward(in, i);
     if (plan_.nodes[i].has_backward)
       queue_backward_input(in, i);
+  }
+}
+
+/// The arena of halves that no microbatch has; -1: there are none.
+int stage_program::free_half() const {
+  for (int h = 0; h < std::ssize(half_arenas_); ++h)
+    if (std::ranges::none_of(slots_,
+                             [h](const auto& each) { return each->half == h; }))
+      return h;
+  PD_ASSERT(half_arenas_.empty());
+  return -1;
 }
 
 void stage_program::backward_weight(std::int64_t microbatch, bool accumulate,
@@ -377,6 +465,7 @@ void stage_program::release(std::int64_t microbatch) {
 void stage_program::end(slot& in) {
   in.done = work_->record();
   in.microbatch = -1;
+  in.half = -1;
   --in.version->pins;
   if (in.done.is_done())
     let_go(in);
@@ -388,7 +477,7 @@ tensor stage_program::output(std::int64_t microbatch, int index) {
   auto& in = slot_of(microbatch);
   const auto& placed = plan_.values[at(plan_.outputs[at(index)])];
   if (!placed.is_handed_on)
-    return {in.arena, placed.offset, placed.type, work_->record()};
+    return {in.arena, placed.place.offset, placed.type, work_->record()};
   auto made = in.held[at(plan_.outputs[at(index)])];
   made.ready = work_->record();
   return made;

@@ -1,8 +1,8 @@
 /// A stage that runs: a plan with its memory, weights and stream.
 ///
 /// Each microbatch in flight has a slot: an arena placed by the plan, and the
-/// pointers into it. All work is queued on the stage's stream; nothing is
-/// allocated after make().
+/// pointers into it and into the arenas that the slots share. All work is
+/// queued on the stage's stream; nothing is allocated after make().
 ///
 /// Thread: one, the stage's; but for what takes place before the first run.
 
@@ -40,9 +40,10 @@ public:
                run_mode mode, std::int64_t version = newest_version);
 
   /// Backward of inputs and parameters, with the weights that forward used;
-  /// ends the microbatch. `output_grads`: for each output that is no loss.
-  /// accumulate: adds to the round's gradients; else they start anew.
-  /// watch: in the last of a round, who is told of its buckets.
+  /// runs forward again what the plan did not keep. Ends the microbatch.
+  /// `output_grads`: for each output that is no loss. accumulate: adds to the
+  /// round's gradients; else they start anew. watch: in the last of a round,
+  /// who is told of its buckets.
   /// @pre forward ran; the plan does not split backward
   void backward(std::int64_t microbatch, bool accumulate,
                 std::span<const tensor> output_grads = {},
@@ -99,12 +100,16 @@ private:
   explicit stage_program(stage_plan plan);
   [[nodiscard]] result<void> allocate(device& on, int weight_versions);
   [[nodiscard]] result<void> allocate_handoffs();
+  [[nodiscard]] result<void> allocate_shared_arenas();
   [[nodiscard]] result<std::unique_ptr<slot>> make_slot(device& on);
-  [[nodiscard]] prepared_node prepare(const planned_node& from, slot& in);
+  [[nodiscard]] prepared_node prepare(const planned_node& from,
+                                      const slot& in) const;
+  [[nodiscard]] operand locate(const arena_place& where, const slot& in) const;
   void initialize();
 
   [[nodiscard]] slot& slot_of(std::int64_t microbatch);
   [[nodiscard]] slot& free_slot();
+  [[nodiscard]] int free_half() const;
   void bind_parameters(slot& in);
   [[nodiscard]] operand hold(tensor& place, const placed_tensor& planned,
                              const tensor& given);
@@ -112,9 +117,12 @@ private:
   void bind_output_grads(slot& in, std::span<const tensor> grads);
   void bind_handed_on_values(slot& in);
   void bind_handed_on_grads(slot& in);
+  void bind_backward(slot& in, std::span<const tensor> output_grads);
   [[nodiscard]] tensor hand_on(std::size_t which, const tensor_type& type);
   static void let_go(slot& in);
   void queue_forward(slot& in, std::size_t node, run_mode mode);
+  void queue_again(slot& in, std::size_t node);
+  void queue_second_forward(slot& in, std::size_t end);
   void queue_backward_input(slot& in, std::size_t node);
   void queue_backward_weight(slot& in, std::size_t node, bool accumulate);
   void end(slot& in);
@@ -123,6 +131,8 @@ private:
   std::unique_ptr<weight_store> weights_;
   std::unique_ptr<stream> work_;
   buffer scratch_;
+  buffer shared_arena_;
+  std::vector<buffer> half_arenas_;
   std::vector<std::unique_ptr<slot>> slots_;
   /// For each value, then for each gradient: the buffers it is handed on in.
   std::vector<std::vector<buffer>> handoffs_;

@@ -291,8 +291,15 @@ plan_options options_of(const deployment& all, int worker, int chunk,
                     .splits_backward = all.splits_backward,
                     .seed = static_cast<std::uint64_t>(all.what.seed)};
   made.handoff_buffers = handoff_buffers(all, worker, chunk);
-  if (all.training)
-    made.in_flight = peak_in_flight(all.training->rows[at(worker)], chunk);
+  const auto where = all.where();
+  const auto stage = where.virtual_stage(where.stage_of(worker), chunk);
+  made.recomputes =
+    !all.what.stages.empty() && all.what.stages[at(stage)].recompute;
+  if (!all.training)
+    return made;
+  const auto& cells = all.training->rows[at(worker)];
+  made.in_flight = peak_in_flight(cells, chunk);
+  made.half_done = std::max(1, peak_half_done(cells, chunk));
   return made;
 }
 

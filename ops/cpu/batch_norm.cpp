@@ -242,6 +242,8 @@ struct forward_pass {
     const double mean = sum / n;
     const double variance = std::max(square / n - mean * mean, 0.0);
     set_numbers(channel, mean, variance);
+    if (call.is_repeat)
+      return;
     const double unbiased = variance * n / std::max(n - 1, 1.0);
     move(batch_norm::running_mean, channel, mean);
     move(batch_norm::running_var, channel, unbiased);
@@ -480,7 +482,7 @@ public:
       operands,
       normalize_loop<T, B>(has_residual_, set_.relu, streams(operands.y))};
     run_passes(grid_, group(), pass);
-    if (call.is_training)
+    if (call.is_training && !call.is_repeat)
       ++*call.parameters[batch_norm::batches].template as<std::int64_t>();
   }
 

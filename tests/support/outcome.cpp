@@ -38,7 +38,8 @@ outcome outcome_of(const job& what, const runner_maker& make,
 std::string describe(const job& what) {
   auto text = what.schedule.name + (what.model.file.empty() ? "" : " residual");
   for (std::size_t s = 0; s < what.stages.size(); ++s)
-    text += (s == 0 ? " " : "-") + std::to_string(what.stages[s].replicas);
+    text += (s == 0 ? " " : "-") + std::to_string(what.stages[s].replicas)
+            + (what.stages[s].recompute ? " again" : "");
   return text;
 }
 

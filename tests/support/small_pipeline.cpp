@@ -93,13 +93,9 @@ struct small_pipeline::worker {
 
 small_pipeline::small_pipeline(const schedule_options& how,
                                const std::vector<std::string>& until,
-                               double dropout, const device_maker& open,
-                               std::int64_t bucket_bytes,
-                               optimizer_settings rule)
-  : rule_{std::move(rule)},
-    bucket_bytes_{bucket_bytes},
-    loader_{{.threads = 1}} {
-  const auto net = small_network(dropout);
+                               small_options options)
+  : options_{std::move(options)}, loader_{{.threads = 1}} {
+  const auto net = small_network(options_.dropout);
   stages_ =
     value_of(cut_pipeline(net, all_ops(), small_samples, ends_of(net, until)));
   links_ = value_of(links_of(stages_, how.shape));
@@ -107,8 +103,9 @@ small_pipeline::small_pipeline(const schedule_options& how,
   for (int w = 0; w < placement{how.shape}.workers(); ++w) {
     workers_.push_back(std::make_unique<worker>());
     workers_.back()->on =
-      open ? open()
-           : std::make_unique<cpu_device>(device_options{.threads = 1});
+      options_.open
+        ? options_.open()
+        : std::make_unique<cpu_device>(device_options{.threads = 1});
     for (int c = 0; c < how.shape.chunks; ++c)
       add_chunk(w, c);
   }
@@ -124,20 +121,21 @@ void small_pipeline::add_chunk(int index, int chunk) {
   for (const auto& each : stage.departures)
     outputs.insert(each.node);
   const auto in_flight = static_cast<int>(peak(cells, chunk));
+  plan_options wanted{.in_flight = in_flight,
+                      .splits_backward =
+                        all_->schedule.starts_with("zero-bubble"),
+                      .half_done = in_flight,
+                      .recomputes = options_.recomputes,
+                      .seed = small_seed,
+                      .handoff_buffers = in_flight + 1};
   auto program = value_of(stage_program::make(
-    value_of(
-      plan_stage(stage.net, all_ops(), *to.on,
-                 {.in_flight = in_flight,
-                  .splits_backward = all_->schedule.starts_with("zero-bubble"),
-                  .seed = small_seed,
-                  .handoff_buffers = in_flight + 1},
-                 outputs)),
-    *to.on, static_cast<int>(versions_kept(cells))));
+    value_of(plan_stage(stage.net, all_ops(), *to.on, wanted, outputs)), *to.on,
+    static_cast<int>(versions_kept(cells))));
   learning_rate_policy rate;
   rate.base = small_rate;
-  to.updates.push_back(
-    value_of(optimizer::make({rule_, rate, 0}, *program, all_ops(), *to.on)));
-  to.buckets.push_back(plan_buckets(program->plan(), bucket_bytes_));
+  to.updates.push_back(value_of(
+    optimizer::make({options_.rule, rate, 0}, *program, all_ops(), *to.on)));
+  to.buckets.push_back(plan_buckets(program->plan(), options_.bucket_bytes));
   to.programs.push_back(std::move(program));
   to.stages.push_back(&stage);
 }

@@ -40,16 +40,22 @@ struct pipeline_run {
 
 using device_maker = std::function<std::unique_ptr<device>()>;
 
+/// What most tests leave as it is.
+struct small_options {
+  double dropout = 0.25;
+  device_maker open = {};
+  std::int64_t bucket_bytes = 1 << 20; ///< a stage's gradients are one bucket
+  optimizer_settings rule = small_rule();
+  bool recomputes = false; ///< every stage
+};
+
 /// Devices, programs and optimizers of all workers of a schedule.
 class small_pipeline {
 public:
-  /// until: the last node of each virtual stage but the last. By default, a
-  /// stage's gradients are one bucket.
+  /// until: the last node of each virtual stage but the last.
   small_pipeline(const schedule_options& how,
-                 const std::vector<std::string>& until, double dropout = 0.25,
-                 const device_maker& open = {},
-                 std::int64_t bucket_bytes = 1 << 20,
-                 optimizer_settings rule = small_rule());
+                 const std::vector<std::string>& until,
+                 small_options options = {});
   ~small_pipeline();
 
   /// By worker: its chunks.
@@ -74,10 +80,9 @@ private:
 
   std::vector<pipeline_stage> stages_;
   topology links_;
-  optimizer_settings rule_;
+  small_options options_;
   std::shared_ptr<const timetable> all_;
   std::vector<std::unique_ptr<worker>> workers_;
-  std::int64_t bucket_bytes_;
   cpu_device loader_;
 };
 

@@ -32,6 +32,10 @@ pipeline_run accumulated(std::int64_t round, std::int64_t microbatches,
     .run(epochs);
 }
 
+std::unique_ptr<device> open_late() {
+  return std::make_unique<late_device>(device_options{.threads = 1}, 3, 20);
+}
+
 double largest_difference(const named_weights& a, const named_weights& b) {
   double most = 0;
   for (const auto& [name, values] : b)
@@ -115,10 +119,7 @@ TEST_CASE("a pipelined run on a late device gives the same bits",
     const schedule_options how{
       .name = name, .shape = straight(4), .microbatches = 8, .round = 8};
     small_pipeline at_once{how, three_cuts};
-    small_pipeline late{how, three_cuts, 0.25, [] {
-                          return std::make_unique<late_device>(
-                            device_options{.threads = 1}, 3, 20);
-                        }};
+    small_pipeline late{how, three_cuts, {.open = open_late}};
     CHECK(late.run() == at_once.run());
   }
 }
@@ -171,8 +172,8 @@ TEST_CASE("replicas give the same bits however small the buckets are, under "
     const auto until =
       has_chunks ? three_cuts : std::vector<std::string>{"relu2"};
     const auto wanted = small_pipeline{how, until}.run(2);
-    CHECK(small_pipeline{how, until, 0.25, {}, 4}.run(2) == wanted);
-    CHECK(small_pipeline{how, until, 0.25, {}, 4096}.run(2) == wanted);
+    CHECK(small_pipeline{how, until, {.bucket_bytes = 4}}.run(2) == wanted);
+    CHECK(small_pipeline{how, until, {.bucket_bytes = 4096}}.run(2) == wanted);
   }
 }
 
@@ -183,14 +184,7 @@ TEST_CASE("replicas with small buckets on a late device give the same bits",
     const schedule_options how{
       .name = name, .shape = {{2, 3}, 1}, .microbatches = 12, .round = 12};
     small_pipeline at_once{how, {"relu2"}};
-    small_pipeline late{how,
-                        {"relu2"},
-                        0.25,
-                        [] {
-                          return std::make_unique<late_device>(
-                            device_options{.threads = 1}, 3, 20);
-                        },
-                        4};
+    small_pipeline late{how, {"relu2"}, {.open = open_late, .bucket_bytes = 4}};
     CHECK(late.run() == at_once.run());
   }
 }
@@ -217,6 +211,28 @@ TEST_CASE("rows that run ahead of others give the same bits",
     small_pipeline by_turns{how, three_cuts};
     small_pipeline ahead{how, three_cuts};
     CHECK(by_turns.run(2, false) == ahead.run(2, true));
+  }
+}
+
+TEST_CASE("stages that recompute give the bits of stages that do not, under "
+          "every schedule, also on a late device",
+          "[program][oracle][recompute]") {
+  for (const auto& name : schedule_names()) {
+    INFO(name);
+    const bool has_chunks = name == "interleaved";
+    const schedule_options how{.name = name,
+                               .shape = has_chunks
+                                          ? pipeline_shape{{2, 2}, 2}
+                                          : pipeline_shape{{2, 1, 3, 1}, 1},
+                               .microbatches = 24,
+                               .round = 12,
+                               .vertical_sync = name == "pipedream"};
+    const auto wanted = small_pipeline{how, three_cuts}.run(2);
+    small_pipeline again{how, three_cuts, {.recomputes = true}};
+    small_pipeline late{
+      how, three_cuts, {.open = open_late, .recomputes = true}};
+    CHECK(again.run(2) == wanted);
+    CHECK(late.run(2, true) == wanted);
   }
 }
 

@@ -150,7 +150,7 @@ struct both_runs {
             const optimizer_settings& rule, int epochs,
             const version_formula& version) {
     how.shape.replicas.assign(until.size() + 1, 1);
-    small_pipeline cut{how, until, 0.25, {}, 1 << 20, rule};
+    small_pipeline cut{how, until, {.rule = rule}};
     got = cut.run(epochs);
     const auto round = cut.all()->rounds[0];
     wanted = every_version{cut, until, rule}.run(epochs, how.microbatches,

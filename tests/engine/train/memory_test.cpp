@@ -37,13 +37,19 @@ std::vector<job> all_jobs() {
   for (const auto& replicas : {std::vector{1, 1, 1, 1}, {2, 3, 1}})
     made.push_back(
       small_job(small_stages(replicas), {"schedule.vertical_sync=true"}));
+  for (auto i = made.size(); i-- > 0;) {
+    made.push_back(made[i]);
+    for (auto& stage : made.back().stages)
+      stage.recompute = true;
+  }
   return made;
 }
 
 std::string describe(const job& what) {
   std::string text = what.schedule.name;
   for (const auto& each : what.stages)
-    text += " " + std::to_string(each.replicas);
+    text +=
+      " " + std::to_string(each.replicas) + (each.recompute ? " again" : "");
   return text;
 }
 

@@ -89,11 +89,9 @@ result<void> check_size(const shard_tensor& tensor, const std::string& of,
 /// Which arrays a tensor has is a matter of its kind; all have its shape.
 result<void> check_sizes(const shard_tensor& tensor) {
   const auto elems = tensor.extents.elems();
-  const bool is_counter = tensor.kind == tensor_kind::counter;
-  PD_CHECK(
-    check_size(tensor, "values", tensor.values.size(), is_counter ? 0 : elems));
-  PD_CHECK(
-    check_size(tensor, "counts", tensor.counts.size(), is_counter ? elems : 0));
+  const auto counts = tensor.kind == tensor_kind::counter ? elems : 0;
+  PD_CHECK(check_size(tensor, "values", tensor.values.size(), elems - counts));
+  PD_CHECK(check_size(tensor, "counts", tensor.counts.size(), counts));
   for (const auto each : tensor.moments)
     PD_CHECK(check_size(tensor, "a moment", each.size(), elems));
   return {};

@@ -268,3 +268,53 @@ TEST_CASE("weights come from replica 0 of every stage",
   job.tell(collect_weights{});
   CHECK(job.workers.take() == words{"0: weights", "2: weights"});
 }
+
+TEST_CASE("a checkpoint is of the statistics of replica 0, and of the first "
+          "replica of every stage",
+          "[actors][coordinator]") {
+  job_in_steps job;
+  job.tell(save_checkpoint{1, 32});
+  CHECK(job.workers.take() == all_of("align"));
+  CHECK(job.archive.said.empty());
+  job.tell_of_all([](int w) { return statistics_aligned{1, w}; });
+  CHECK(job.archive.take() == words{"save epoch 1, sample 32"});
+  job.tell(checkpoint_begun{"there"});
+  CHECK(job.workers.take()
+        == words{"0: store shard 0 of 2 in there",
+                 "2: store shard 1 of 2 in there"});
+}
+
+TEST_CASE("training goes on when all have copied their weights, while shards "
+          "are written",
+          "[actors][coordinator]") {
+  job_in_steps job;
+  job.tell(save_checkpoint{1, 32});
+  job.tell(checkpoint_begun{"there"});
+  job.tell(shard_copied{});
+  CHECK(job.client.said.empty());
+  job.tell(shard_copied{});
+  CHECK(job.client.take() == words{"copied"});
+  job.workers.take();
+  job.tell(run_pass{});
+  CHECK(job.workers.take() == all_of("begin 2"));
+  shard_stored second;
+  second.shard = 1;
+  second.why = ": the disk is full";
+  job.tell(second);
+  CHECK(job.archive.said.empty());
+  job.tell(shard_stored{});
+  CHECK(job.archive.take() == words{"end with shards 0 1: the disk is full"});
+  job.tell(checkpoint_ended{1, 32, "", "the disk is full"});
+  CHECK(job.client.take() == words{"checkpoint the disk is full"});
+}
+
+TEST_CASE("a worker that fails as it writes a shard ends the run",
+          "[actors][coordinator]") {
+  job_in_steps job;
+  job.tell(save_checkpoint{});
+  job.tell(worker_failed{2, errc::failed, "checkpointer",
+                         "writes shard 1 of a checkpoint", "no memory", false});
+  CHECK(job.client.take()
+        == words{"failed: worker 2 (stage 1, replica 0), checkpointer, writes "
+                 "shard 1 of a checkpoint: no memory"});
+}

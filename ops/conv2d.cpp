@@ -2,8 +2,6 @@
 
 #include "ops/rules.hpp"
 
-#include <cmath>
-
 namespace pd {
 
 namespace {
@@ -19,9 +17,7 @@ conv2d::settings read_settings(attribute_reader& read,
   as.groups = read.integer("groups", 1, 1);
   as.bias = read.flag("bias", true);
   as.relu = read.flag("relu", false);
-  const auto init =
-    read.text("init", "torch_default", {"torch_default", "kaiming_fan_out"});
-  as.kaiming_fan_out = init == "kaiming_fan_out";
+  as.start = weight_start::read(read);
   return as;
 }
 
@@ -31,6 +27,7 @@ made_op make_conv2d(const attributes& settings) {
   attribute_reader read{"conv2d", settings};
   const auto as = read_settings(read, settings);
   PD_CHECK(read.finish());
+  PD_CHECK(as.start.check("conv2d", settings, as.bias));
   if (as.out_channels % as.groups != 0)
     return error{errc::bad_value,
                  "conv2d: out_channels = " + std::to_string(as.out_channels)
@@ -56,19 +53,11 @@ shape conv2d::weight_extents(const shape& image) const {
 }
 
 std::vector<parameter> conv2d::parameters(std::span<const shape> inputs) const {
-  using kind = initializer::kind;
   const auto extents = weight_extents(inputs[0]);
-  const auto per_output = extents.elems() / extents[0];
-  const double bound = 1 / std::sqrt(static_cast<double>(per_output));
-  const auto fan_out =
-    static_cast<double>(extents[0] * extents[2] * extents[3]);
-  const initializer uniform{kind::uniform, -bound, bound};
-  const initializer normal{kind::normal, 0, std::sqrt(2 / fan_out)};
   std::vector<parameter> made;
-  made.push_back({"weight", extents, as_.kaiming_fan_out ? normal : uniform});
+  made.push_back({"weight", extents, as_.start.of_weight(extents)});
   if (as_.bias)
-    made.push_back({"bias", shape{extents[0]},
-                    as_.kaiming_fan_out ? initializer{} : uniform});
+    made.push_back({"bias", shape{extents[0]}, as_.start.of_bias(extents)});
   return made;
 }
 

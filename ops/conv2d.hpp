@@ -5,6 +5,7 @@
 #include "engine/graph/attributes.hpp"
 #include "engine/graph/op.hpp"
 #include "ops/expect.hpp"
+#include "ops/weight_start.hpp"
 
 namespace pd {
 
@@ -12,7 +13,7 @@ namespace pd {
 /// bias: [O].
 ///
 /// Settings: out_channels, kernel, stride, padding, dilation, groups, bias,
-/// relu, init ("torch_default" | "kaiming_fan_out").
+/// relu, and those of weight_start.
 class conv2d final : public op {
 public:
   struct settings {
@@ -21,7 +22,7 @@ public:
     std::int64_t groups = 1;
     bool bias = true;
     bool relu = false;
-    bool kaiming_fan_out = false; ///< torchvision's ResNet and VGG
+    weight_start start;
   };
 
   explicit conv2d(const settings& as) : as_{as} {}

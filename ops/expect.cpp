@@ -35,17 +35,18 @@ std::array<std::int64_t, 2> read_kernel(attribute_reader& read,
   return read.pair("kernel", {1, 1}, 1);
 }
 
-// PyTorch's rule: with ceil_mode the last window must start inside the image
-// or its left padding.
+// PyTorch's rule: with ceil_mode the last window may end outside, but must
+// start inside the image or its left padding.
 std::int64_t sliding_window::outputs_along(int axis,
                                            std::int64_t extent) const {
   const auto i = static_cast<std::size_t>(axis);
   const auto rest = extent + 2 * padding[i] - span(axis);
-  if (rest < 0)
+  const auto reach = rest + (ceil_mode ? stride[i] - 1 : 0);
+  if (reach < 0)
     return 0;
+  const auto most = reach / stride[i];
   if (!ceil_mode)
-    return rest / stride[i] + 1;
-  const auto most = (rest + stride[i] - 1) / stride[i];
+    return most + 1;
   return most * stride[i] >= extent + padding[i] ? most : most + 1;
 }
 

@@ -3,8 +3,6 @@
 #include "ops/expect.hpp"
 #include "ops/rules.hpp"
 
-#include <cmath>
-
 namespace pd {
 
 made_op make_linear(const attributes& settings) {
@@ -13,9 +11,9 @@ made_op make_linear(const attributes& settings) {
   as.out_features = read.required_integer("out_features", 1);
   as.bias = read.flag("bias", true);
   as.relu = read.flag("relu", false);
-  as.normal =
-    read.text("init", "torch_default", {"torch_default", "normal"}) == "normal";
+  as.start = weight_start::read(read);
   PD_CHECK(read.finish());
+  PD_CHECK(as.start.check("linear", settings, as.bias));
   return std::unique_ptr<op>{std::make_unique<linear>(as)};
 }
 
@@ -25,17 +23,12 @@ result<shape> linear::infer(std::span<const shape> inputs) const {
 }
 
 std::vector<parameter> linear::parameters(std::span<const shape> inputs) const {
-  using kind = initializer::kind;
-  const auto features = inputs[0][1];
-  const double bound = 1 / std::sqrt(static_cast<double>(features));
-  const initializer uniform{kind::uniform, -bound, bound};
-  const initializer normal{kind::normal, 0, 0.01};
+  const shape extents{as_.out_features, inputs[0][1]};
   std::vector<parameter> made;
-  made.push_back({"weight", shape{as_.out_features, features},
-                  as_.normal ? normal : uniform});
+  made.push_back({"weight", extents, as_.start.of_weight(extents)});
   if (as_.bias)
     made.push_back(
-      {"bias", shape{as_.out_features}, as_.normal ? initializer{} : uniform});
+      {"bias", shape{as_.out_features}, as_.start.of_bias(extents)});
   return made;
 }
 

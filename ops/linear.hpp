@@ -4,20 +4,20 @@
 
 #include "engine/graph/attributes.hpp"
 #include "engine/graph/op.hpp"
+#include "ops/weight_start.hpp"
 
 namespace pd {
 
 /// x: [N, I]; y: [N, O]; weight: [O, I]; bias: [O].
 ///
-/// Settings: out_features, bias, relu, init ("torch_default" | "normal":
-/// standard deviation 0.01 and bias 0, torchvision's VGG).
+/// Settings: out_features, bias, relu, and those of weight_start.
 class linear final : public op {
 public:
   struct settings {
     std::int64_t out_features = 1;
     bool bias = true;
     bool relu = false;
-    bool normal = false; ///< init
+    weight_start start;
   };
 
   explicit linear(const settings& as) : as_{as} {}

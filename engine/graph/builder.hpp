@@ -22,21 +22,49 @@
 
 namespace pd {
 
-/// Squares, as every model here has them.
+/// [height, width]; one number stands for both.
+struct height_width {
+  std::int64_t height, width;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): most are squares
+  height_width(std::int64_t both) : height{both}, width{both} {}
+  height_width(std::int64_t h, std::int64_t w) : height{h}, width{w} {}
+
+  bool operator==(const height_width&) const = default;
+};
+
+/// How the weights of a node start (ops/weight_start.hpp has the rules).
+struct weight_init {
+  std::string rule = "torch_default";
+  double std = 0.01;     ///< of "normal"
+  std::string bias = ""; ///< empty: as the rule has it
+};
+
 struct conv2d_settings {
   std::int64_t out_channels = 1;
-  std::int64_t kernel = 1;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
+  height_width kernel = 1;
+  height_width stride = 1;
+  height_width padding = 0;
   std::int64_t groups = 1;
   bool bias = true;
-  std::string init = "torch_default";
+  weight_init init = {};
+};
+
+struct batch_norm_settings {
+  double eps = 1e-5;
+  double momentum = 0.1;
 };
 
 struct pool_settings {
   std::int64_t kernel = 2;
   std::int64_t stride = 2;
   std::int64_t padding = 0;
+  bool ceil_mode = false;
+};
+
+struct loss_settings {
+  double label_smoothing = 0;
+  double weight = 1;
 };
 
 class graph_builder {
@@ -69,16 +97,21 @@ public:
   int input(std::vector<std::int64_t> extents);
 
   int conv2d(const std::string& name, int x, const conv2d_settings& with);
-  int batch_norm(const std::string& name, int x);
+  int batch_norm(const std::string& name, int x,
+                 const batch_norm_settings& with = {});
   int relu(const std::string& name, int x);
+  int relu6(const std::string& name, int x);
   int sum(const std::string& name, int x, int y);
+  /// Along the channels.
+  int concat(const std::string& name, std::vector<int> parts);
   int max_pool(const std::string& name, int x, const pool_settings& with);
+  int avg_pool(const std::string& name, int x, const pool_settings& with);
   int global_avg_pool(const std::string& name, int x);
   int adaptive_avg_pool(const std::string& name, int x, std::int64_t output);
   int flatten(const std::string& name, int x);
   int dropout(const std::string& name, int x, double p);
   int linear(const std::string& name, int x, std::int64_t out_features,
-             const std::string& init = "torch_default");
+             const weight_init& init = {});
 
   /// The nodes "labels" and "loss" over the logits. The end of a network.
   int loss(int logits, double label_smoothing = 0);

@@ -10,6 +10,7 @@
 #include "engine/program/learning_rate.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct model_spec {
   std::string weights; ///< empty: drawn from the seed
   std::int64_t classes = 10;
   image_extents image{28, 28, 1};
-  double dropout = 0.5; ///< alexnet and vgg only
+  std::optional<double> dropout; ///< empty: the model's own
 };
 
 struct data_spec {

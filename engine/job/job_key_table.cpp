@@ -1,5 +1,6 @@
 #include "engine/data/dataset.hpp"
 #include "engine/job/job_keys.hpp"
+#include "engine/models/models.hpp"
 #include "engine/schedule/generate.hpp"
 
 namespace pd {
@@ -45,8 +46,8 @@ std::string if_synthetic(const job& j) {
 
 std::string unless_dropout(const job& j) {
   const auto& name = j.model.name;
-  return unless(name == "alexnet" || name.starts_with("vgg"),
-                "alexnet or a vgg", "model.name", name);
+  return unless(has_dropout(name), "a built-in model with dropout",
+                "model.name", name);
 }
 
 std::string if_graph_file(const job& j) {
@@ -189,8 +190,11 @@ void add_model_keys(std::vector<job_key>& to) {
   to.push_back({.section = "model",
                 .name = "dropout",
                 .place = PD_AT(model.dropout),
-                .meaning = "`alexnet`, `vgg*` only: what their dropout layers "
-                           "drop",
+                .meaning = "what dropout layers drop, of a built-in model "
+                           "that has some; `auto`: torchvision's (0.5; "
+                           "`googlenet`, `mobilenet_v2`, `mnasnet1_0` 0.2, "
+                           "`googlenet`'s auxiliary heads 0.7, `densenet*` "
+                           "0)",
                 .unit = "share",
                 .most = 0.99,
                 .refuse = unless_dropout});

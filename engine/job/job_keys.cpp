@@ -48,6 +48,15 @@ struct assigner {
     return true;
   }
 
+  /// A number, or "auto" for none.
+  bool operator()(std::optional<double>& to) const {
+    if (const auto* text = std::get_if<std::string>(&from)) {
+      to.reset();
+      return *text == "auto";
+    }
+    return (*this)(to.emplace(0));
+  }
+
   bool operator()(std::string& to) const {
     const auto* text = std::get_if<std::string>(&from);
     const auto is_control = [](char c) {
@@ -125,6 +134,9 @@ struct reader {
   toml_value operator()(const checkpoint_interval& x) const {
     return x.rounds == 0 ? toml_value{"epoch"} : toml_value{x.rounds};
   }
+  toml_value operator()(const std::optional<double>& x) const {
+    return x ? toml_value{*x} : toml_value{"auto"};
+  }
   toml_value operator()(const image_extents& x) const {
     return std::vector<std::int64_t>{x.height, x.width, x.channels};
   }
@@ -151,6 +163,9 @@ struct want_text {
   }
   std::string operator()(job_place<double>) const {
     return "a number" + range();
+  }
+  std::string operator()(job_place<std::optional<double>>) const {
+    return "\"auto\" or a number" + range();
   }
   std::string operator()(job_place<std::string>) const {
     if (key.choices.empty())

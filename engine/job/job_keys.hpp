@@ -6,6 +6,7 @@
 #include "engine/job/job.hpp"
 #include "engine/job/toml_file.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -27,7 +28,8 @@ struct job_key {
                job_place<std::string>, job_place<image_extents>,
                job_place<std::vector<std::int64_t>>,
                job_place<checkpoint_interval>,
-               job_place<std::vector<double>>>
+               job_place<std::vector<double>>,
+               job_place<std::optional<double>>>
     place;
   std::string meaning; ///< one line, for the documentation
   std::string unit = {};

@@ -25,9 +25,10 @@ int add_features(graph_builder& net, int x) {
 
 int add_classifier(graph_builder& net, int x, const model_options& options) {
   const auto block = net.within("classifier");
-  x = net.dropout("0", x, options.dropout);
+  const auto share = options.dropout.value_or(0.5);
+  x = net.dropout("0", x, share);
   x = net.relu("2", net.linear("1", x, 4096));
-  x = net.dropout("3", x, options.dropout);
+  x = net.dropout("3", x, share);
   x = net.relu("5", net.linear("4", x, 4096));
   return net.linear("6", x, options.classes);
 }

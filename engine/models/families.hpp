@@ -1,5 +1,5 @@
 /// The builders, one a file: mlp.cpp, lenet.cpp, alexnet.cpp, vgg.cpp,
-/// resnet.cpp. For models.cpp only.
+/// resnet.cpp, squeezenet.cpp ... For models.cpp only.
 
 #pragma once
 
@@ -36,5 +36,12 @@ struct resnet_kind {
 };
 [[nodiscard]] result<graph> build_resnet(const resnet_kind& kind,
                                          const model_options& options);
+
+struct squeezenet_kind {
+  const char* name = "";
+  bool is_first_version = false; ///< 1.0, else 1.1
+};
+[[nodiscard]] result<graph> build_squeezenet(const squeezenet_kind& kind,
+                                             const model_options& options);
 
 } // namespace pd

@@ -17,7 +17,7 @@ struct model_row {
   const char* name;
   const char* text;
   std::int64_t parameters; ///< at imagenet's sizes, or fashion_mnist's
-  std::variant<plain_builder, vgg_kind, resnet_kind> kind;
+  std::variant<plain_builder, vgg_kind, resnet_kind, squeezenet_kind> kind;
 };
 
 const model_options imagenet{};
@@ -54,6 +54,10 @@ const model_row rows[]{
    resnet_kind{"resnext50_32x4d", {3, 4, 6, 3}, true, 32, 4}},
   {"resnext101_32x8d", "ResNeXt-101, 32 groups of 8", 88'791'336,
    resnet_kind{"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8}},
+  {"squeezenet1_0", "SqueezeNet 1.0", 1'248'424,
+   squeezenet_kind{"squeezenet1_0", true}},
+  {"squeezenet1_1", "SqueezeNet 1.1", 1'235'496,
+   squeezenet_kind{"squeezenet1_1", false}},
 };
 
 /// Builds any row's network.
@@ -66,6 +70,9 @@ struct row_builder {
   }
   result<graph> operator()(const resnet_kind& kind) const {
     return build_resnet(kind, options);
+  }
+  result<graph> operator()(const squeezenet_kind& kind) const {
+    return build_squeezenet(kind, options);
   }
 };
 
@@ -127,6 +134,12 @@ result<graph> build_model(const std::string& name,
   }
   return error{errc::unknown_name,
                "no model '" + name + "'" + did_you_mean(name, names)};
+}
+
+bool has_dropout(const std::string& name) {
+  const auto made = build_model(name, {});
+  const auto is_it = [](const node& each) { return each.op == "dropout"; };
+  return made && std::ranges::any_of(made->nodes, is_it);
 }
 
 } // namespace pd

@@ -6,6 +6,7 @@
 #include "engine/graph/graph.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@ struct model_options {
   std::int64_t width = 224;
   std::int64_t channels = 3;
   double label_smoothing = 0;
-  double dropout = 0.5; ///< of alexnet and vgg; the others have none
+  /// The share of every dropout layer; by default each model's own.
+  std::optional<double> dropout = std::nullopt;
 };
 
 /// The network from the node "input" to the node "loss", a softmax_loss over
@@ -38,5 +40,8 @@ struct model_info {
 };
 
 [[nodiscard]] std::vector<model_info> model_names();
+
+/// True if a model of this name has dropout layers.
+[[nodiscard]] bool has_dropout(const std::string& name);
 
 } // namespace pd

@@ -35,7 +35,7 @@ public:
 private:
   int convolution(const std::string& name, int x, conv2d_settings with) {
     with.bias = false;
-    with.init = "kaiming_fan_out";
+    with.init.rule = "kaiming_fan_out";
     return net_.conv2d(name, x, with);
   }
 

@@ -20,7 +20,7 @@ public:
                     {.out_channels = width,
                      .kernel = 3,
                      .padding = 1,
-                     .init = "kaiming_fan_out"});
+                     .init = {"kaiming_fan_out"}});
     if (has_norms_)
       x = net_.batch_norm(next(), x);
     return net_.relu(next(), x);
@@ -51,11 +51,12 @@ int add_features(graph_builder& net, int x, const vgg_kind& kind) {
 
 int add_classifier(graph_builder& net, int x, const model_options& options) {
   const auto block = net.within("classifier");
-  x = net.relu("1", net.linear("0", x, 4096, "normal"));
-  x = net.dropout("2", x, options.dropout);
-  x = net.relu("4", net.linear("3", x, 4096, "normal"));
-  x = net.dropout("5", x, options.dropout);
-  return net.linear("6", x, options.classes, "normal");
+  const auto share = options.dropout.value_or(0.5);
+  x = net.relu("1", net.linear("0", x, 4096, {"normal"}));
+  x = net.dropout("2", x, share);
+  x = net.relu("4", net.linear("3", x, 4096, {"normal"}));
+  x = net.dropout("5", x, share);
+  return net.linear("6", x, options.classes, {"normal"});
 }
 
 } // namespace

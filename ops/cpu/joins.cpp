@@ -1,5 +1,5 @@
-/// flatten, concat and to_activation: moves between layouts, no arithmetic but
-/// the change of precision at a border.
+/// flatten and to_activation: moves between layouts, no arithmetic but the
+/// change of precision at a border.
 
 #include "ops/cpu/channel_view.hpp"
 #include "ops/cpu/convert.hpp"
@@ -19,18 +19,16 @@ void move_pixels(const From* from, std::int64_t from_step, To* to,
     to[i * to_step] = To(static_cast<float>(from[i * from_step]));
 }
 
-/// Moves channels [0, count) of `from` to channels [first, ...) of `to`, and
-/// zeroes nothing else. Both see the same images and pixels.
+/// Both see the same images, channels and pixels. Channel padding is left.
 template <class From, class To>
 void move_channels(const channel_view& from_view, const From* from,
-                   std::int64_t from_first, const channel_view& to_view, To* to,
-                   std::int64_t to_first, std::int64_t count) {
+                   const channel_view& to_view, To* to) {
 #pragma omp parallel for collapse(2)
   for (std::int64_t n = 0; n < from_view.images; ++n)
-    for (std::int64_t c = 0; c < count; ++c)
-      move_pixels(from + from_view.at(n, from_first + c, 0),
-                  from_view.pixel_step, to + to_view.at(n, to_first + c, 0),
-                  to_view.pixel_step, from_view.pixels);
+    for (std::int64_t c = 0; c < from_view.channels; ++c)
+      move_pixels(from + from_view.at(n, c, 0), from_view.pixel_step,
+                  to + to_view.at(n, c, 0), to_view.pixel_step,
+                  from_view.pixels);
 }
 
 /// Zeroes the channels that pad the last block.
@@ -76,8 +74,7 @@ private:
                    dtype to_type, const channel_view& to_view, operand to) {
     with_type(from_type, [&]<class From>(From*) {
       with_type(to_type, [&]<class To>(To*) {
-        move_channels(from_view, from.as<From>(), 0, to_view, to.as<To>(), 0,
-                      from_view.channels);
+        move_channels(from_view, from.as<From>(), to_view, to.as<To>());
         zero_padding(to_view, to.as<To>());
       });
     });
@@ -89,52 +86,6 @@ private:
   channel_view output_view_;
 };
 
-class concat_kernel final : public kernel {
-public:
-  explicit concat_kernel(const kernel_context& context)
-    : type_{context.output}, view_{channel_view::of(type_)} {
-    for (const auto& each : context.inputs)
-      inputs_.push_back(channel_view::of(each));
-  }
-
-  void forward(const forward_call& call) override {
-    with_type(type_.type, [&]<class T>(T*) {
-      std::int64_t first = 0;
-      for (std::size_t i = 0; i < inputs_.size(); ++i) {
-        move_channels(inputs_[i], call.inputs[i].as<T>(), 0, view_,
-                      call.output.as<T>(), first, inputs_[i].channels);
-        first += inputs_[i].channels;
-      }
-      zero_padding(view_, call.output.as<T>());
-    });
-  }
-
-  void backward_input(const backward_call& call) override {
-    std::int64_t first = 0;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      if (call.input_grads[i])
-        take_back(call, i, first);
-      first += inputs_[i].channels;
-    }
-  }
-
-private:
-  /// Input i's share of the gradient, from channel `first` on.
-  void take_back(const backward_call& call, std::size_t i,
-                 std::int64_t first) const {
-    with_type(type_.type, [&]<class T>(T*) {
-      auto* dx = call.input_grads[i].as<T>();
-      move_channels(view_, call.output_grad.as<T>(), first, inputs_[i], dx, 0,
-                    inputs_[i].channels);
-      zero_padding(inputs_[i], dx);
-    });
-  }
-
-  tensor_type type_;
-  channel_view view_;
-  std::vector<channel_view> inputs_;
-};
-
 } // namespace
 
 made_kernel make_flatten(const kernel_context& context) {
@@ -143,10 +94,6 @@ made_kernel make_flatten(const kernel_context& context) {
 
 made_kernel make_to_activation(const kernel_context& context) {
   return std::unique_ptr<kernel>{std::make_unique<reorder_kernel>(context)};
-}
-
-made_kernel make_concat(const kernel_context& context) {
-  return std::unique_ptr<kernel>{std::make_unique<concat_kernel>(context)};
 }
 
 } // namespace pd::cpu

@@ -51,11 +51,11 @@ golden_training read_golden(const std::string& model) {
   return {read["job"],
           read["fills"],
           read["contiguous"],
-          read["channels_last"],
+          read.value("channels_last", losses_by_step{}),
           read["float64"],
           read["untrained"],
           read.value("nudged", std::vector<losses_by_step>{}),
-          read["fresh"]};
+          read.value("fresh", 0.0)};
 }
 
 template <class T>
@@ -201,6 +201,20 @@ void check_follows(const std::string& model) {
   CHECK(relative(losses.back(), golden.untrained.back()) >= 1e-2);
 }
 
+/// Five steps, of a golden that has no more.
+void check_begins(const std::string& model) {
+  const auto golden = read_golden(model);
+  const auto losses = train_from_its_weights(golden);
+  REQUIRE(losses.size() == 5);
+  REQUIRE(golden.contiguous.size() == 5);
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    INFO(model << ", step " << i << ": loss " << losses[i] << ", PyTorch's "
+               << golden.contiguous[i] << ", in float64 " << golden.float64[i]);
+    CHECK(relative(losses[i], golden.contiguous[i]) <= 1e-4);
+  }
+  CHECK(relative(losses.back(), golden.untrained.back()) >= 1e-3);
+}
+
 void check_follows_in_bf16(const std::string& model) {
   const auto golden = read_golden(model);
   const auto losses = train_from_its_weights(golden, {"run.precision=bf16"});
@@ -234,6 +248,12 @@ TEST_CASE("vgg16_bn follows PyTorch's losses", "[end_to_end][training][slow]") {
 
 TEST_CASE("alexnet follows PyTorch's losses", "[end_to_end][training][slow]") {
   check_follows("alexnet");
+}
+
+TEST_CASE("every model's first losses are PyTorch's",
+          "[end_to_end][training][slow]") {
+  for (const auto* model : {"squeezenet1_0", "squeezenet1_1"})
+    check_begins(model);
 }
 
 TEST_CASE("a fresh resnet50 has PyTorch's first loss",

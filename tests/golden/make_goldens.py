@@ -154,6 +154,11 @@ def conv2d(cases):
     add("rectangle", 2, 4, 7, 8, 8, [1, 3], stride=[2, 1], padding=[0, 1])
     add("downsample", 2, 16, 7, 7, 24, 1, stride=2, bias=False)
     add("one_pixel", 3, 10, 1, 1, 9, 1)
+    add("one_by_seven", 2, 8, 5, 9, 24, [1, 7], padding=[0, 3], bias=False)
+    add("seven_by_one", 2, 17, 9, 5, 12, [7, 1], padding=[3, 0], bias=False)
+    add("depthwise_five", 2, 24, 9, 9, 24, 5, stride=2, padding=2, groups=24,
+        bias=False)
+    add("depthwise_odd", 2, 20, 7, 6, 20, 3, padding=1, groups=20, bias=False)
 
 
 def linear(cases):
@@ -242,6 +247,7 @@ def max_pool(cases):
     add("ties", 1, 9, 8, 8, 3, 2, 1,
         values=torch.randint(0, 3, (1, 9, 8, 8)).float())
     add("negative", 1, 4, 5, 5, 3, 2, 1, values=rounded(-operand(1, 4, 5, 5).abs() - 1))
+    add("ceil_small", 2, 5, 2, 3, 3, 2, ceil_mode=True)
 
 
 def avg_pool(cases):
@@ -265,6 +271,8 @@ def avg_pool(cases):
     add("ceil_padded_not_counted", 1, 5, 8, 7, 3, 2, 1, ceil_mode=True,
         count_include_pad=False)
     add("rectangle", 2, 16, 6, 5, [3, 2], [2, 1], [1, 0])
+    add("ceil_small", 2, 5, 2, 3, 3, 2, ceil_mode=True)
+    add("inception", 2, 5, 6, 4, 3, 1, 1)
 
 
 def global_avg_pool(cases):
@@ -350,6 +358,7 @@ def concat(cases):
     add("one_input", 2, [5], 3, 3)
     add("rows", 3, [5, 8, 2])
     add("one_pixel", 1, [16, 9], 1, 1)
+    add("wide", 2, [24, 40, 16], 2, 3)
 
 
 # -- the loss ----------------------------------------------------------------

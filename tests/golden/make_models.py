@@ -25,8 +25,10 @@ HERE = pathlib.Path(__file__).resolve().parent / "models"
 DTYPES = {torch.float32: "f32", torch.int64: "i64"}
 VGGS = [f"vgg{depth}{norm}" for norm in ("", "_bn") for depth in (11, 13, 16, 19)]
 NAMES = ["mlp", "lenet", "alexnet", *VGGS, "resnet18", "resnet34", "resnet50",
-         "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"]
-MEASURED = ["lenet", "alexnet", "vgg11_bn", "resnet18", "resnext50_32x4d"]
+         "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d",
+         "squeezenet1_0", "squeezenet1_1"]
+MEASURED = ["lenet", "alexnet", "vgg11_bn", "resnet18", "resnext50_32x4d",
+            "squeezenet1_1"]
 
 
 # -- the models that torchvision does not have ---------------------------------

@@ -171,8 +171,33 @@ TEST_CASE("conv2d starts as torchvision's", "[ops][conv2d]") {
   CHECK(kaiming[0].initial.how == initializer::kind::normal);
   CHECK(kaiming[0].initial.b == Approx(std::sqrt(2.0 / (16 * 3 * 3))));
   CHECK(kaiming[1].initial.how == initializer::kind::constant);
+  settings["init"] = std::string{"kaiming_fan_in"};
+  CHECK(parameters()[0].initial.b == Approx(std::sqrt(2.0 / (4 * 3 * 3))));
+  settings["init"] = std::string{"kaiming_uniform"};
+  CHECK(parameters()[0].initial.how == initializer::kind::uniform);
+  CHECK(parameters()[0].initial.b == Approx(std::sqrt(6.0 / (4 * 3 * 3))));
+  settings["bias_init"] = std::string{"torch_default"};
+  CHECK(parameters()[1].initial.b == Approx(1.0 / 6));
+  settings["init"] = std::string{"normal"};
+  settings["init_std"] = 0.1;
+  CHECK(parameters()[0].initial.b == 0.1);
+  settings.erase("bias_init");
   settings["bias"] = false;
   CHECK(parameters().size() == 1);
+}
+
+TEST_CASE("a setting of how conv2d starts that has no effect is refused",
+          "[ops][conv2d]") {
+  auto settings = square(16, 3, 1, 1);
+  settings["init_std"] = 0.1;
+  CHECK(refusal("conv2d", settings, {{1, 8, 5, 5}})
+        == "conv2d: init_std: only init = 'normal' takes it, got init = "
+           "'torch_default'");
+  settings = square(16, 3, 1, 1);
+  settings["bias"] = false;
+  settings["bias_init"] = std::string{"zero"};
+  CHECK(refusal("conv2d", settings, {{1, 8, 5, 5}})
+        == "conv2d: bias_init: there is no bias");
 }
 
 TEST_CASE("conv2d costs two operations a product", "[ops][conv2d]") {

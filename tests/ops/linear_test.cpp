@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+
 using namespace pd;
 
 TEST_CASE("linear gives PyTorch's numbers", "[ops][linear]") {
@@ -45,6 +47,12 @@ TEST_CASE("linear starts as torchvision's", "[ops][linear]") {
   CHECK(vgg[0].initial.how == initializer::kind::normal);
   CHECK(vgg[0].initial.b == Approx(0.01));
   CHECK(vgg[1].initial.how == initializer::kind::constant);
+  settings["init"] = std::string{"uniform_fan_out"};
+  CHECK(parameters()[0].initial.b == Approx(std::sqrt(3.0 / 10)));
+  settings["init"] = std::string{"torch_default"};
+  settings["bias_init"] = std::string{"zero"};
+  CHECK(parameters()[0].initial.b == Approx(0.2));
+  CHECK(parameters()[1].initial.how == initializer::kind::constant);
 }
 
 TEST_CASE("linear costs two operations a product", "[ops][linear]") {

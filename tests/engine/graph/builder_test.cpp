@@ -46,10 +46,10 @@ TEST_CASE("a builder writes the settings that are not an op's default",
                   .padding = 1,
                   .groups = 2,
                   .bias = false,
-                  .init = "kaiming_fan_out"});
+                  .init = {"kaiming_fan_out"}});
   x = net.max_pool("b", x, {.kernel = 3, .stride = 2, .padding = 1});
   x = net.dropout("c", net.adaptive_avg_pool("p", x, 6), 0.5);
-  net.loss(net.linear("d", x, 10, "normal"), 0.1);
+  net.loss(net.linear("d", x, 10, {"normal"}), 0.1);
   const auto made = built(net);
   CHECK(made[1]
         == "a = conv2d(input) bias=false groups=2 init='kaiming_fan_out' "

@@ -34,6 +34,8 @@ toml_value other_value(const job_key& key) {
     other[0] = other[0] / 2 + 0.1;
     return other;
   }
+  if (key.full_name() == "model.dropout")
+    return 0.25;
   if (key.full_name() == "schedule.depth")
     return std::vector<std::int64_t>{2, 1};
   if (std::holds_alternative<std::vector<std::int64_t>>(now))

@@ -99,7 +99,7 @@ TEST_CASE("every model has torchvision's state_dict: names, types, shapes, "
 
 TEST_CASE("a model has as many parameters as its line says", "[models]") {
   const auto all = model_names();
-  CHECK(all.size() == 18);
+  CHECK(all.size() == 20);
   for (const auto& model : all)
     CHECK(trainable_elems(typed(model.name, model.usual)) == model.parameters);
   CHECK(all[0].description
@@ -134,7 +134,7 @@ TEST_CASE("parameters start as torchvision's do", "[models]") {
     CHECK(got == Approx(mean).margin(8 * deviation / std::sqrt(samples)));
     CHECK(deviation_of(values, got) == Approx(deviation).epsilon(0.06));
   }
-  CHECK(built == "resnext50_32x4d");
+  CHECK(built == "squeezenet1_1");
 }
 
 TEST_CASE("every model ends in a loss over logits and labels", "[models]") {
@@ -191,10 +191,10 @@ TEST_CASE("an image that is too small is refused by the node that it does not "
     const char* node;
   };
   // ResNet takes any image, and AlexNet's least is torchvision's.
-  const small_image cases[]{{"alexnet", 63, "features.12"},
-                            {"vgg11", 32, "features.20"},
-                            {"vgg16_bn", 32, "features.43"},
-                            {"lenet", 12, "pool2"}};
+  const small_image cases[]{
+    {"alexnet", 63, "features.12"},       {"vgg11", 32, "features.20"},
+    {"vgg16_bn", 32, "features.43"},      {"lenet", 12, "pool2"},
+    {"squeezenet1_0", 21, "features.11"}, {"squeezenet1_1", 17, "features.8"}};
   for (const auto& [model, least, node] : cases) {
     INFO(model);
     const auto size = [&](std::int64_t pixels) {
@@ -279,5 +279,9 @@ TEST_CASE("dropout is where torchvision has it", "[models]") {
         == std::vector<std::string>{"classifier.0", "classifier.3"});
   CHECK(dropouts("vgg19")
         == std::vector<std::string>{"classifier.2", "classifier.5"});
+  CHECK(dropouts("squeezenet1_0") == std::vector<std::string>{"classifier.0"});
   CHECK(dropouts("resnet18").empty());
+  CHECK(has_dropout("alexnet"));
+  CHECK_FALSE(has_dropout("resnet18"));
+  CHECK_FALSE(has_dropout("alexnot"));
 }

@@ -1,0 +1,69 @@
+#include "ops/weight_start.hpp"
+
+#include <cmath>
+
+namespace pd {
+
+namespace {
+
+double fan_in(const shape& weight) {
+  return static_cast<double>(weight.elems() / weight[0]);
+}
+
+double fan_out(const shape& weight) {
+  return static_cast<double>(weight.elems() / weight[1]);
+}
+
+initializer uniform(double bound) {
+  return {initializer::kind::uniform, -bound, bound};
+}
+
+initializer normal(double deviation) {
+  return {initializer::kind::normal, 0, deviation};
+}
+
+} // namespace
+
+weight_start weight_start::read(attribute_reader& from) {
+  weight_start made;
+  made.rule = from.text("init", made.rule,
+                        {"torch_default", "kaiming_fan_out", "kaiming_fan_in",
+                         "kaiming_uniform", "uniform_fan_out", "normal"});
+  made.std = from.number("init_std", made.std, 0, 1e6);
+  const auto* usual = made.rule == "torch_default" ? "torch_default" : "zero";
+  made.has_zero_bias =
+    from.text("bias_init", usual, {"torch_default", "zero"}) == "zero";
+  return made;
+}
+
+result<void> weight_start::check(const std::string& op,
+                                 const attributes& settings,
+                                 bool has_bias) const {
+  if (settings.contains("init_std") && rule != "normal")
+    return error{errc::bad_value,
+                 op + ": init_std: only init = 'normal' takes it, got init = '"
+                   + rule + "'"};
+  if (settings.contains("bias_init") && !has_bias)
+    return error{errc::bad_value, op + ": bias_init: there is no bias"};
+  return {};
+}
+
+initializer weight_start::of_weight(const shape& weight) const {
+  if (rule == "kaiming_fan_out")
+    return normal(std::sqrt(2 / fan_out(weight)));
+  if (rule == "kaiming_fan_in")
+    return normal(std::sqrt(2 / fan_in(weight)));
+  if (rule == "kaiming_uniform")
+    return uniform(std::sqrt(6 / fan_in(weight)));
+  if (rule == "uniform_fan_out")
+    return uniform(std::sqrt(3 / fan_out(weight)));
+  if (rule == "normal")
+    return normal(std);
+  return uniform(1 / std::sqrt(fan_in(weight)));
+}
+
+initializer weight_start::of_bias(const shape& weight) const {
+  return has_zero_bias ? initializer{} : uniform(1 / std::sqrt(fan_in(weight)));
+}
+
+} // namespace pd

@@ -53,6 +53,13 @@ made_op make_add(const attributes& settings) {
   return std::unique_ptr<op>{std::make_unique<sum>(has_relu)};
 }
 
+made_op make_gelu(const attributes& settings) {
+  attribute_reader read{"gelu", settings};
+  const auto form = read.text("approximate", "none", {"none", "tanh"});
+  PD_CHECK(read.finish());
+  return std::unique_ptr<op>{std::make_unique<gelu>(form == "tanh")};
+}
+
 made_op make_dropout(const attributes& settings) {
   attribute_reader read{"dropout", settings};
   const auto p = read.number("p", 0.5, 0, 0.999);

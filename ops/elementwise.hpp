@@ -40,6 +40,18 @@ private:
   bool has_relu_;
 };
 
+/// y = x Phi(x), Phi the normal distribution; or, with `tanh`, its
+/// approximation x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+/// Paper: arXiv 1606.08415, section 2.
+class gelu final : public elementwise {
+public:
+  explicit gelu(bool is_tanh) : elementwise{"gelu"}, is_tanh_{is_tanh} {}
+  [[nodiscard]] bool is_tanh() const { return is_tanh_; }
+
+private:
+  bool is_tanh_;
+};
+
 /// In training, zeroes a share p of x and multiplies the rest by 1 / (1 - p).
 /// Element i (in the plain order) of microbatch k stays where the uniform
 /// number of (seed, node name, k, i) is at least p.

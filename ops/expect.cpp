@@ -28,6 +28,17 @@ result<shape> one_row(const std::string& op, std::span<const shape> inputs) {
   return one_input(op, inputs, 2, "[N, F]");
 }
 
+result<shape> one_of_features(const std::string& op,
+                              std::span<const shape> inputs) {
+  const bool has_tokens = inputs.size() == 1 && inputs[0].rank() == 3;
+  return one_input(op, inputs, has_tokens ? 3 : 2, "[N, F] or [N, T, F]");
+}
+
+result<shape> one_of_tokens(const std::string& op,
+                            std::span<const shape> inputs) {
+  return one_input(op, inputs, 3, "[N, T, C]");
+}
+
 std::array<std::int64_t, 2> read_kernel(attribute_reader& read,
                                         const attributes& settings) {
   if (!settings.contains("kernel"))

@@ -21,6 +21,15 @@ namespace pd {
 [[nodiscard]] result<shape> one_row(const std::string& op,
                                     std::span<const shape> inputs);
 
+/// The one input, of rank 2 or 3: what works along the last axis.
+/// Errors: bad_shape.
+[[nodiscard]] result<shape> one_of_features(const std::string& op,
+                                            std::span<const shape> inputs);
+
+/// The one input, of rank 3. Errors: bad_shape.
+[[nodiscard]] result<shape> one_of_tokens(const std::string& op,
+                                          std::span<const shape> inputs);
+
 /// The setting `kernel`, which has no default.
 [[nodiscard]] std::array<std::int64_t, 2>
 read_kernel(attribute_reader& read, const attributes& settings);

@@ -6,11 +6,15 @@
 #include "engine/graph/op.hpp"
 #include "ops/weight_start.hpp"
 
+#include <string>
+
 namespace pd {
 
-/// x: [N, I]; y: [N, O]; weight: [O, I]; bias: [O].
+/// x: [N, I] or [N, T, I]; y: [N, O] or [N, T, O]; weight: [O, I]; bias: [O].
 ///
-/// Settings: out_features, bias, relu, and those of weight_start.
+/// Settings: out_features, bias, relu, those of weight_start, and separator
+/// ("." | "_", which names the parameters in_proj_weight, as PyTorch's
+/// MultiheadAttention).
 class linear final : public op {
 public:
   struct settings {
@@ -18,9 +22,10 @@ public:
     bool bias = true;
     bool relu = false;
     weight_start start;
+    std::string separator = ".";
   };
 
-  explicit linear(const settings& as) : as_{as} {}
+  explicit linear(settings as) : as_{std::move(as)} {}
 
   [[nodiscard]] const settings& set() const { return as_; }
 

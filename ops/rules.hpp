@@ -23,6 +23,7 @@ using made_op = result<std::unique_ptr<op>>;
 [[nodiscard]] made_op make_conv2d(const attributes& settings);
 [[nodiscard]] made_op make_linear(const attributes& settings);
 [[nodiscard]] made_op make_batch_norm(const attributes& settings);
+[[nodiscard]] made_op make_layer_norm(const attributes& settings);
 
 // -- pooling -----------------------------------------------------------------
 
@@ -34,11 +35,20 @@ using made_op = result<std::unique_ptr<op>>;
 // -- element by element, and moves -------------------------------------------
 
 [[nodiscard]] made_op make_relu(const attributes& settings);
+[[nodiscard]] made_op make_gelu(const attributes& settings);
 [[nodiscard]] made_op make_add(const attributes& settings);
 [[nodiscard]] made_op make_dropout(const attributes& settings);
 [[nodiscard]] made_op make_identity(const attributes& settings);
 [[nodiscard]] made_op make_flatten(const attributes& settings);
 [[nodiscard]] made_op make_concat(const attributes& settings);
+
+// -- tokens ------------------------------------------------------------------
+
+[[nodiscard]] made_op make_tokens(const attributes& settings);
+[[nodiscard]] made_op make_class_token(const attributes& settings);
+[[nodiscard]] made_op make_position_embedding(const attributes& settings);
+[[nodiscard]] made_op make_take_token(const attributes& settings);
+[[nodiscard]] made_op make_attention(const attributes& settings);
 
 // -- the loss ----------------------------------------------------------------
 

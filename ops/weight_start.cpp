@@ -28,11 +28,12 @@ weight_start weight_start::read(attribute_reader& from) {
   weight_start made;
   made.rule = from.text("init", made.rule,
                         {"torch_default", "kaiming_fan_out", "kaiming_fan_in",
-                         "kaiming_uniform", "uniform_fan_out", "normal"});
+                         "kaiming_uniform", "uniform_fan_out", "lecun_normal",
+                         "xavier_uniform", "normal", "zero"});
   made.std = from.number("init_std", made.std, 0, 1e6);
   const auto* usual = made.rule == "torch_default" ? "torch_default" : "zero";
-  made.has_zero_bias =
-    from.text("bias_init", usual, {"torch_default", "zero"}) == "zero";
+  made.bias =
+    from.text("bias_init", usual, {"torch_default", "zero", "almost_zero"});
   return made;
 }
 
@@ -57,13 +58,23 @@ initializer weight_start::of_weight(const shape& weight) const {
     return uniform(std::sqrt(6 / fan_in(weight)));
   if (rule == "uniform_fan_out")
     return uniform(std::sqrt(3 / fan_out(weight)));
+  if (rule == "lecun_normal")
+    return normal(std::sqrt(1 / fan_in(weight)));
+  if (rule == "xavier_uniform")
+    return uniform(std::sqrt(6 / (fan_in(weight) + fan_out(weight))));
   if (rule == "normal")
     return normal(std);
+  if (rule == "zero")
+    return {};
   return uniform(1 / std::sqrt(fan_in(weight)));
 }
 
 initializer weight_start::of_bias(const shape& weight) const {
-  return has_zero_bias ? initializer{} : uniform(1 / std::sqrt(fan_in(weight)));
+  if (bias == "zero")
+    return {};
+  if (bias == "almost_zero")
+    return normal(1e-6);
+  return uniform(1 / std::sqrt(fan_in(weight)));
 }
 
 } // namespace pd

@@ -17,14 +17,17 @@ namespace pd {
 ///     kaiming_fan_in    normal, sqrt(2 / fan_in)
 ///     kaiming_uniform   uniform, +-sqrt(6 / fan_in)
 ///     uniform_fan_out   uniform, +-sqrt(3 / fan_out)
+///     lecun_normal      normal, sqrt(1 / fan_in)
+///     xavier_uniform    uniform, +-sqrt(6 / (fan_in + fan_out))
 ///     normal            normal, init_std
+///     zero              0
 ///
-/// A bias starts as torch_default's does (uniform, +-1 / sqrt(fan_in)) or at
-/// zero.
+/// A bias starts as torch_default's does (uniform, +-1 / sqrt(fan_in)), at zero
+/// or almost (normal, 1e-6: torchvision's ViT).
 struct weight_start {
   std::string rule = "torch_default";
   double std = 0.01; ///< of normal
-  bool has_zero_bias = false;
+  std::string bias = "torch_default";
 
   /// Reads `init`, `init_std`, `bias_init`. By default a bias starts at zero
   /// unless `init` is torch_default.

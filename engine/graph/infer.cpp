@@ -1,5 +1,7 @@
 #include "engine/graph/infer.hpp"
 
+#include <map>
+
 namespace pd {
 
 std::vector<shape> typed_graph::input_shapes(int index) const {
@@ -13,7 +15,7 @@ std::vector<parameter> typed_graph::parameters(int index) const {
   const auto i = static_cast<std::size_t>(index);
   auto found = ops[i]->parameters(input_shapes(index));
   for (auto& each : found)
-    each.suffix = net.nodes[i].name + "." + each.suffix;
+    each.suffix = each.name_at(net.nodes[i].name);
   return found;
 }
 
@@ -24,6 +26,22 @@ shape with_batch(const shape& made, std::int64_t samples) {
   shape batched = made;
   batched[0] = samples;
   return batched;
+}
+
+/// Two nodes may have unlike names and parameters of one, where a suffix is
+/// empty or not set off by a dot.
+result<void> check_names(const typed_graph& of) {
+  std::map<std::string, std::string> node_of;
+  for (std::size_t i = 0; i < of.net.nodes.size(); ++i)
+    for (const auto& each : of.parameters(static_cast<int>(i))) {
+      const auto& own = of.net.nodes[i].name;
+      const auto [found, is_new] = node_of.emplace(each.suffix, own);
+      if (!is_new)
+        return error{errc::bad_value, "node '" + own + "': its parameter '"
+                                        + each.suffix + "' is one of node '"
+                                        + found->second + "' too"};
+    }
+  return {};
 }
 
 } // namespace
@@ -43,6 +61,7 @@ result<typed_graph> infer(graph net, const registry& ops,
                                              : *made);
     typed.ops.push_back(std::move(rule));
   }
+  PD_CHECK(check_names(typed));
   return typed;
 }
 

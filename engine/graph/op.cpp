@@ -2,6 +2,10 @@
 
 namespace pd {
 
+std::string parameter::name_at(const std::string& at) const {
+  return suffix.empty() ? at : at + separator + suffix;
+}
+
 void initializer::fill(std::uint64_t seed, const std::string& name,
                        std::span<float> values) const {
   const auto key = make_random_key(seed, name);

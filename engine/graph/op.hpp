@@ -28,11 +28,16 @@ struct initializer {
 
 /// One tensor that an op keeps between microbatches.
 struct parameter {
-  std::string suffix; ///< torchvision's: "weight", "running_mean"
-  shape extents;      ///< PyTorch's layout: conv2d [O, I/groups, H, W]
+  /// torchvision's: "weight", "running_mean"; "": it has the node's name.
+  std::string suffix;
+  shape extents; ///< PyTorch's layout: conv2d [O, I/groups, H, W]
   initializer initial;
-  bool is_trainable = true; ///< false: a statistic; it is saved, not updated
-  dtype type = dtype::f32;  ///< i64 for a counter; only if not trainable
+  bool is_trainable = true;    ///< false: a statistic; it is saved, not updated
+  dtype type = dtype::f32;     ///< i64 for a counter; only if not trainable
+  std::string separator = "."; ///< between the node's name and the suffix
+
+  /// Its name at the node `at`: "conv1.weight".
+  [[nodiscard]] std::string name_at(const std::string& at) const;
 };
 
 /// What one microbatch costs at given shapes.

@@ -1,5 +1,5 @@
 /// The builders, one a file: mlp.cpp, lenet.cpp, alexnet.cpp, vgg.cpp,
-/// resnet.cpp, squeezenet.cpp ... For models.cpp only.
+/// resnet.cpp, squeezenet.cpp, vit.cpp ... For models.cpp only.
 
 #pragma once
 
@@ -43,5 +43,16 @@ struct squeezenet_kind {
 };
 [[nodiscard]] result<graph> build_squeezenet(const squeezenet_kind& kind,
                                              const model_options& options);
+
+struct vit_kind {
+  const char* name = "";
+  std::int64_t patch = 16; ///< pixels, both ways
+  int layers = 12;
+  std::int64_t heads = 12;
+  std::int64_t features = 768; ///< of a token
+  std::int64_t mlp_features = 3072;
+};
+[[nodiscard]] result<graph> build_vit(const vit_kind& kind,
+                                      const model_options& options);
 
 } // namespace pd

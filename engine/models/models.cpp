@@ -17,7 +17,8 @@ struct model_row {
   const char* name;
   const char* text;
   std::int64_t parameters; ///< at imagenet's sizes, or fashion_mnist's
-  std::variant<plain_builder, vgg_kind, resnet_kind, squeezenet_kind> kind;
+  std::variant<plain_builder, vgg_kind, resnet_kind, squeezenet_kind, vit_kind>
+    kind;
 };
 
 const model_options imagenet{};
@@ -58,6 +59,12 @@ const model_row rows[]{
    squeezenet_kind{"squeezenet1_0", true}},
   {"squeezenet1_1", "SqueezeNet 1.1", 1'235'496,
    squeezenet_kind{"squeezenet1_1", false}},
+  {"vit_b_16", "ViT-B, patches of 16x16", 86'567'656, vit_kind{"vit_b_16"}},
+  {"vit_b_32", "ViT-B, patches of 32x32", 88'224'232, vit_kind{"vit_b_32", 32}},
+  {"vit_l_16", "ViT-L, patches of 16x16", 304'326'632,
+   vit_kind{"vit_l_16", 16, 24, 16, 1024, 4096}},
+  {"vit_l_32", "ViT-L, patches of 32x32", 306'535'400,
+   vit_kind{"vit_l_32", 32, 24, 16, 1024, 4096}},
 };
 
 /// Builds any row's network.
@@ -73,6 +80,9 @@ struct row_builder {
   }
   result<graph> operator()(const squeezenet_kind& kind) const {
     return build_squeezenet(kind, options);
+  }
+  result<graph> operator()(const vit_kind& kind) const {
+    return build_vit(kind, options);
   }
 };
 

@@ -22,6 +22,7 @@ using made_update = result<std::unique_ptr<update_rule>>;
 [[nodiscard]] made_kernel make_conv2d(const kernel_context& context);
 [[nodiscard]] made_kernel make_linear(const kernel_context& context);
 [[nodiscard]] made_kernel make_batch_norm(const kernel_context& context);
+[[nodiscard]] made_kernel make_layer_norm(const kernel_context& context);
 
 // -- pooling -----------------------------------------------------------------
 
@@ -33,11 +34,21 @@ using made_update = result<std::unique_ptr<update_rule>>;
 // -- element by element, and moves -------------------------------------------
 
 [[nodiscard]] made_kernel make_relu(const kernel_context& context);
+[[nodiscard]] made_kernel make_gelu(const kernel_context& context);
 [[nodiscard]] made_kernel make_add(const kernel_context& context);
 [[nodiscard]] made_kernel make_dropout(const kernel_context& context);
 [[nodiscard]] made_kernel make_identity(const kernel_context& context);
 [[nodiscard]] made_kernel make_flatten(const kernel_context& context);
 [[nodiscard]] made_kernel make_concat(const kernel_context& context);
+
+// -- tokens ------------------------------------------------------------------
+
+[[nodiscard]] made_kernel make_tokens(const kernel_context& context);
+[[nodiscard]] made_kernel make_class_token(const kernel_context& context);
+[[nodiscard]] made_kernel
+make_position_embedding(const kernel_context& context);
+[[nodiscard]] made_kernel make_take_token(const kernel_context& context);
+[[nodiscard]] made_kernel make_attention(const kernel_context& context);
 
 // -- the loss ----------------------------------------------------------------
 

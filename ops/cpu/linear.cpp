@@ -4,6 +4,8 @@
 
 #include "ops/linear.hpp"
 
+#include "ops/cpu/channel_view.hpp"
+#include "ops/cpu/column_sum.hpp"
 #include "ops/cpu/convert.hpp"
 #include "ops/cpu/kernels.hpp"
 #include "ops/cpu/onednn.hpp"
@@ -20,7 +22,7 @@ using dnnl::memory;
 using product = dnnl::matmul::primitive_desc;
 
 struct linear_problem {
-  std::int64_t samples = 0;
+  std::int64_t samples = 0; ///< or their tokens
   std::int64_t inputs = 0;
   std::int64_t outputs = 0;
   dtype given = dtype::f32; ///< of activations
@@ -32,12 +34,9 @@ struct linear_problem {
 linear_problem problem_of(const kernel_context& context) {
   const auto& rule = static_cast<const linear&>(context.rule);
   const auto& x = context.inputs[0].extents;
-  return {x[0],
-          x[1],
-          context.output.extents[1],
-          context.output.type,
-          rule.set().bias,
-          rule.set().relu,
+  const auto inputs = x[x.rank() - 1];
+  return {x.elems() / inputs,      inputs,          rule.set().out_features,
+          context.output.type,     rule.set().bias, rule.set().relu,
           context.needs_input_grad};
 }
 
@@ -107,26 +106,6 @@ struct linear_products {
            && !is_reference(weight) && !is_reference(weight_adds);
   }
 };
-
-// -- the bias ----------------------------------------------------------------
-
-/// db[o] = the sum over samples of dy[n, o], in the order of the samples; or
-/// that sum, once it is whole, added to db[o]: so two replicas' sums come to
-/// the same bits.
-template <class T>
-void sum_samples(const T* dy, float* db, const linear_problem& of, bool adds) {
-  constexpr std::int64_t at_once = 64;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t first = 0; first < of.outputs; first += at_once) {
-    const auto end = std::min(first + at_once, of.outputs);
-    float sum[at_once] = {};
-    for (std::int64_t n = 0; n < of.samples; ++n)
-      for (auto o = first; o < end; ++o)
-        sum[o - first] += static_cast<float>(dy[n * of.outputs + o]);
-    for (auto o = first; o < end; ++o)
-      db[o] = adds ? db[o] + sum[o - first] : sum[o - first];
-  }
-}
 
 // -- the kernel --------------------------------------------------------------
 
@@ -236,11 +215,11 @@ void linear_kernel::backward_weight(const backward_call& call) {
     call.scratch);
   if (!is_.has_bias)
     return;
-  auto* db = call.parameter_grads[1].f32();
-  if (is_.given == dtype::bf16)
-    sum_samples(call.output_grad.as<bf16>(), db, is_, call.accumulate);
-  else
-    sum_samples(call.output_grad.f32(), db, is_, call.accumulate);
+  const row_span rows{is_.samples, is_.outputs, is_.outputs};
+  with_type(is_.given, [&]<class T>(T*) {
+    sum_rows(call.output_grad.as<T>(), rows, call.parameter_grads[1].f32(),
+             call.accumulate);
+  });
 }
 
 /// Computing in `compute`; null if oneDNN has no fast code for that.

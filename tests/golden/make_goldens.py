@@ -162,7 +162,7 @@ def conv2d(cases):
 
 
 def linear(cases):
-    def add(name, n, f, out, bias=True, relu=False):
+    def add(name, n, f, out, bias=True, relu=False, tokens=()):
         params = {"weight": operand(out, f, scale=f ** -0.5)}
         if bias:
             params["bias"] = operand(out)
@@ -172,7 +172,7 @@ def linear(cases):
             return F.relu(y) if relu else y
 
         cases.add(name, {"out_features": out, "bias": bias, "relu": relu},
-                  forward, [operand(n, f)], params)
+                  forward, [operand(n, *tokens, f)], params)
 
     add("even", 4, 32, 16)
     add("odd", 3, 17, 11)
@@ -181,6 +181,9 @@ def linear(cases):
     add("relu", 6, 31, 13, relu=True)
     add("one_feature", 4, 1, 1)
     add("relu_no_bias", 2, 64, 40, bias=False, relu=True)
+    add("tokens", 3, 24, 18, tokens=[5])
+    add("tokens_relu", 2, 13, 7, relu=True, tokens=[3])
+    add("one_token_no_bias", 4, 16, 10, bias=False, tokens=[1])
 
 
 def batch_norm(cases):
@@ -361,6 +364,106 @@ def concat(cases):
     add("wide", 2, [24, 40, 16], 2, 3)
 
 
+# -- tokens ------------------------------------------------------------------
+
+def layer_norm(cases):
+    def add(name, *shape, eps=1e-5):
+        params = {"weight": operand(shape[-1]), "bias": operand(shape[-1])}
+        cases.add(name, {"eps": eps}, lambda x, p: F.layer_norm(
+            x[0], shape[-1:], p["weight"], p["bias"], eps),
+            [rounded(operand(*shape) + 0.25)], params)
+
+    add("even", 2, 5, 32)
+    add("odd", 3, 4, 37)
+    add("wide", 2, 3, 200, eps=1e-6)
+    add("row", 6, 48)
+    add("short_row", 4, 7, eps=1e-3)
+    add("one_token", 2, 1, 16)
+    add("one_sample", 1, 9, 64)
+    add("many_rows", 4, 50, 24)
+
+
+def gelu(cases):
+    for form in ("none", "tanh"):
+        for name, shape in {**SHAPES, "tokens": (2, 5, 12)}.items():
+            cases.add(f"{name}_{form}", {"approximate": form}, lambda x, p:
+                      F.gelu(x[0], approximate=form),
+                      [operand(*shape, scale=1.5)])
+
+
+def tokens(cases):
+    def add(name, *shape):
+        cases.add(name, {}, lambda x, p: x[0].flatten(2).transpose(1, 2),
+                  [operand(*shape)])
+
+    add("even", 2, 16, 3, 3)
+    add("odd", 3, 5, 4, 2)
+    add("blocks", 2, 40, 2, 3)
+    add("one_sample", 1, 24, 5, 5)
+    add("one_pixel", 4, 9, 1, 1)
+    add("one_channel", 2, 1, 3, 4)
+
+
+def class_token(cases):
+    def add(name, n, t, c):
+        cases.add(name, {}, lambda x, p: torch.cat(
+            [p[""].expand(n, -1, -1), x[0]], 1),
+            [operand(n, t, c)], {"": operand(1, 1, c)})
+
+    add("even", 2, 4, 16)
+    add("odd", 3, 5, 7)
+    add("wide", 2, 2, 130)
+    add("one_sample", 1, 9, 8)
+    add("one_token", 4, 1, 5)
+    add("one_feature", 2, 3, 1)
+
+
+def position_embedding(cases):
+    def add(name, n, t, c):
+        cases.add(name, {}, lambda x, p: x[0] + p[""], [operand(n, t, c)],
+                  {"": operand(1, t, c)})
+
+    add("even", 2, 4, 16)
+    add("odd", 3, 5, 7)
+    add("wide", 2, 2, 130)
+    add("one_sample", 1, 9, 8)
+    add("one_token", 4, 1, 5)
+    add("one_feature", 2, 3, 1)
+
+
+def take_token(cases):
+    def add(name, n, t, c, index=0):
+        cases.add(name, {"index": index}, lambda x, p: x[0][:, index],
+                  [operand(n, t, c)])
+
+    add("even", 2, 4, 16)
+    add("odd", 3, 5, 7)
+    add("last", 3, 5, 9, index=4)
+    add("middle", 2, 3, 8, index=1)
+    add("one_sample", 1, 9, 8)
+    add("one_token", 4, 1, 5)
+
+
+def attention(cases):
+    def add(name, n, t, heads, width, scale=1.0):
+        def forward(x, p):
+            q, k, v = x[0].view(n, t, 3, heads, width).permute(2, 0, 3, 1, 4)
+            weights = torch.softmax(q @ k.mT * width ** -0.5, -1)
+            return (weights @ v).transpose(1, 2).reshape(n, t, heads * width)
+
+        cases.add(name, {"heads": heads}, forward,
+                  [operand(n, t, 3 * heads * width, scale=scale)])
+
+    add("even", 2, 8, 2, 16)
+    add("odd", 3, 5, 3, 7)
+    add("one_head", 2, 9, 1, 12)
+    add("many_heads", 1, 6, 12, 4)
+    add("vit", 1, 17, 2, 64)
+    add("sharp", 2, 6, 2, 8, scale=3.0)
+    add("one_token", 3, 1, 2, 5)
+    add("one_number", 2, 4, 3, 1)
+
+
 # -- the loss ----------------------------------------------------------------
 
 def of_label(logits, labels):
@@ -401,7 +504,8 @@ def softmax_loss(cases):
 
 ALL = [conv2d, linear, batch_norm, max_pool, avg_pool, global_avg_pool,
        adaptive_avg_pool, relu, add, identity, dropout, flatten, concat,
-       softmax_loss]
+       softmax_loss, layer_norm, gelu, tokens, class_token,
+       position_embedding, take_token, attention]
 
 
 def main():

@@ -26,9 +26,10 @@ DTYPES = {torch.float32: "f32", torch.int64: "i64"}
 VGGS = [f"vgg{depth}{norm}" for norm in ("", "_bn") for depth in (11, 13, 16, 19)]
 NAMES = ["mlp", "lenet", "alexnet", *VGGS, "resnet18", "resnet34", "resnet50",
          "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d",
-         "squeezenet1_0", "squeezenet1_1"]
+         "squeezenet1_0", "squeezenet1_1", "vit_b_16", "vit_b_32", "vit_l_16",
+         "vit_l_32"]
 MEASURED = ["lenet", "alexnet", "vgg11_bn", "resnet18", "resnext50_32x4d",
-            "squeezenet1_1"]
+            "squeezenet1_1", "vit_b_16"]
 
 
 # -- the models that torchvision does not have ---------------------------------
@@ -93,6 +94,8 @@ def make(name, classes=1000, height=224, width=224, channels=3, dropout=None):
     settings = {"num_classes": classes}
     if dropout is not None and name.startswith(("alexnet", "vgg")):
         settings["dropout"] = dropout
+    if name.startswith("vit"):
+        settings["image_size"] = height
     model = getattr(torchvision.models, name)(weights=None, **settings)
     if channels != 3:
         replace_first_convolution(model, channels)

@@ -171,6 +171,11 @@ TEST_CASE("conv2d starts as torchvision's", "[ops][conv2d]") {
   CHECK(kaiming[0].initial.how == initializer::kind::normal);
   CHECK(kaiming[0].initial.b == Approx(std::sqrt(2.0 / (16 * 3 * 3))));
   CHECK(kaiming[1].initial.how == initializer::kind::constant);
+  settings["init"] = std::string{"lecun_normal"};
+  const auto lecun = parameters();
+  CHECK(lecun[0].initial.how == initializer::kind::normal);
+  CHECK(lecun[0].initial.b == Approx(1.0 / 6));
+  CHECK(lecun[1].initial.how == initializer::kind::constant);
   settings["init"] = std::string{"kaiming_fan_in"};
   CHECK(parameters()[0].initial.b == Approx(std::sqrt(2.0 / (4 * 3 * 3))));
   settings["init"] = std::string{"kaiming_uniform"};

@@ -21,7 +21,7 @@ TEST_CASE("linear allocates nothing once it is made", "[ops][linear]") {
 TEST_CASE("a linear that does not fit is refused", "[ops][linear]") {
   const attributes ten{{"out_features", std::int64_t{10}}};
   CHECK(refusal("linear", ten, {{2, 3, 4, 4}})
-        == "linear: wanted an input [N, F], got [2, 3, 4, 4]");
+        == "linear: wanted an input [N, F] or [N, T, F], got [2, 3, 4, 4]");
   CHECK(refusal("linear", ten, {}) == "linear: takes 1 input, got 0");
   CHECK_THAT(refusal("linear", {}, {{2, 3}}),
              Catch::Contains("linear: out_features: wanted a whole number"));
@@ -53,6 +53,35 @@ TEST_CASE("linear starts as torchvision's", "[ops][linear]") {
   settings["bias_init"] = std::string{"zero"};
   CHECK(parameters()[0].initial.b == Approx(0.2));
   CHECK(parameters()[1].initial.how == initializer::kind::constant);
+  settings["init"] = std::string{"xavier_uniform"};
+  settings["bias_init"] = std::string{"almost_zero"};
+  const auto vit = parameters();
+  CHECK(vit[0].initial.how == initializer::kind::uniform);
+  CHECK(vit[0].initial.b == Approx(std::sqrt(6.0 / 35)));
+  CHECK(vit[1].initial.how == initializer::kind::normal);
+  CHECK(vit[1].initial.b == 1e-6);
+  settings = {{"out_features", std::int64_t{10}},
+              {"init", std::string{"zero"}}};
+  for (const auto& each : parameters())
+    CHECK(
+      (each.initial.how == initializer::kind::constant && each.initial.a == 0));
+}
+
+TEST_CASE("a linear's parameters may be named as those of PyTorch's attention",
+          "[ops][linear]") {
+  const auto rule = *all_ops().make_op(
+    {"in_proj",
+     "linear",
+     {{"out_features", std::int64_t{10}}, {"separator", std::string{"_"}}},
+     {}});
+  const auto parameters = rule->parameters(std::vector{shape{2, 3, 25}});
+  CHECK(parameters[0].name_at("attend.in_proj") == "attend.in_proj_weight");
+  CHECK(parameters[1].name_at("attend.in_proj") == "attend.in_proj_bias");
+  CHECK_THAT(refusal("linear",
+                     {{"out_features", std::int64_t{10}},
+                      {"separator", std::string{"-"}}},
+                     {{2, 3}}),
+             Catch::StartsWith("linear: separator: wanted"));
 }
 
 TEST_CASE("linear costs two operations a product", "[ops][linear]") {
@@ -62,4 +91,7 @@ TEST_CASE("linear costs two operations a product", "[ops][linear]") {
   const auto cost = rule->cost(inputs, *rule->infer(inputs));
   CHECK(cost.forward_flops == 2.0 * 3 * 10 * 25);
   CHECK(cost.backward_weight_flops == cost.forward_flops);
+  const std::vector tokens{shape{3, 7, 25}};
+  CHECK(rule->cost(tokens, *rule->infer(tokens)).forward_flops
+        == 7 * cost.forward_flops);
 }

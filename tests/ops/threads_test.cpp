@@ -31,11 +31,13 @@ std::vector<float> results(const op_case& of, const op_variant& how) {
 
 } // namespace
 
-TEST_CASE("elementwise ops, moves, norms and the loss give the same bits for "
-          "any number of threads",
+TEST_CASE("elementwise ops, moves, norms, attention and the loss give the same "
+          "bits for any number of threads",
           "[ops][threads]") {
-  for (const auto* name : {"relu", "add", "identity", "dropout", "flatten",
-                           "concat", "batch_norm", "softmax_loss"})
+  for (const auto* name :
+       {"relu", "add", "identity", "dropout", "flatten", "concat", "batch_norm",
+        "softmax_loss", "gelu", "layer_norm", "tokens", "class_token",
+        "position_embedding", "take_token", "attention"})
     for (const auto& of : golden_cases(name))
       for (const auto activation : {dtype::f32, dtype::bf16}) {
         INFO(of.op << " " << of.name);

@@ -103,3 +103,27 @@ TEST_CASE("infer hands on what a graph or an op refuses", "[graph][infer]") {
   groups.conv2d("c", groups.input({3, 4, 4}), {.groups = 2});
   CHECK(refusal(groups).message.starts_with("node 'c': conv2d: "));
 }
+
+TEST_CASE("a parameter without a suffix has its node's name",
+          "[graph][infer]") {
+  graph_builder net{"tiny"};
+  const auto block = net.within("encoder");
+  const auto x = net.add("places", "position_embedding", {net.input({3, 4})});
+  net.add("mix", "linear", {x},
+          {{"out_features", std::int64_t{5}}, {"separator", std::string{"_"}}});
+  const auto made = typed(net, 2);
+  CHECK(made.parameters(1)[0].suffix == "encoder.places");
+  CHECK(made.parameters(2)[0].suffix == "encoder.mix_weight");
+}
+
+TEST_CASE("two parameters of one name are refused", "[graph][infer]") {
+  graph_builder net{"tiny"};
+  const auto x = net.add("fc_weight", "class_token", {net.input({3, 4})});
+  net.add("fc", "linear", {x},
+          {{"out_features", std::int64_t{5}}, {"separator", std::string{"_"}}});
+  const auto refused = refusal(net);
+  CHECK(refused.code == errc::bad_value);
+  CHECK(refused.message
+        == "node 'fc': its parameter 'fc_weight' is one of node 'fc_weight' "
+           "too");
+}

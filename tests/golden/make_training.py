@@ -69,6 +69,7 @@ SHORT_STEPS = 5
 SHORT_CASES = {
     "squeezenet1_0": (64, 3, 8, 0.01, 1e-3),
     "squeezenet1_1": (64, 3, 8, 0.1, 1e-3),
+    "vit_b_16": (32, 3, 8, 0.01, 1e-3),
 }
 
 # model: rows from weights that were moved by a rounding
@@ -205,6 +206,8 @@ def network(model):
     options = {"num_classes": CLASSES}
     if has_dropout(model):
         options["dropout"] = 0.0
+    if model.startswith("vit"):
+        options["image_size"] = case_of(model)[0]
     return getattr(torchvision.models, model)(**options)
 
 

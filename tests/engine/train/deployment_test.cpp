@@ -196,7 +196,8 @@ TEST_CASE("a timetable that trains nothing or mixes halves is refused",
 
 TEST_CASE("no graph can share a parameter, so no cut can break one",
           "[train][deployment]") {
-  // A parameter is called by its node, and a node's name stands once.
+  // A parameter is called by its node, and a node's name stands once (infer
+  // refuses parameters of one name all the same).
   const auto path = std::filesystem::temp_directory_path()
                     / ("pd-shared-" + std::to_string(getpid()) + ".toml");
   const auto refusal_of = [&](const std::string& second) {

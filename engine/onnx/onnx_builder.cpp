@@ -26,9 +26,10 @@ result<void> check_size(const shape& made) {
 }
 
 /// "layer1.0.conv1" of "layer1.0.conv1.weight"; empty if it is no such name.
+/// An attention of PyTorch's calls its in_proj's "in_proj_weight".
 std::string module_of_parameter(const std::string& name) {
-  for (const std::string suffix :
-       {".weight", ".bias", ".running_mean", ".running_var"})
+  for (const std::string suffix : {".weight", ".bias", ".running_mean",
+                                   ".running_var", "_weight", "_bias"})
     if (name.size() > suffix.size() && name.ends_with(suffix))
       return name.substr(0, name.size() - suffix.size());
   return "";
@@ -39,6 +40,15 @@ std::string module_of_parameters(const std::vector<onnx_constant>& all) {
     if (auto module = module_of_parameter(each.name); !module.empty())
       return module;
   return "";
+}
+
+/// How a linear's parameters are called after the node: "fc.weight", or
+/// "in_proj_weight".
+void set_separator(const std::vector<onnx_constant>& parameters,
+                   attributes& of) {
+  for (const auto& each : parameters)
+    if (each.name.ends_with("_weight") || each.name.ends_with("_bias"))
+      of["separator"] = std::string{"_"};
 }
 
 } // namespace
@@ -67,6 +77,8 @@ result<std::unique_ptr<op>> onnx_builder::make_rule(const request& what) const {
 }
 
 result<int> onnx_builder::add(const onnx_node& from, request what) {
+  if (what.op == "linear")
+    set_separator(what.parameters, what.settings);
   PD_TRY(const auto rule, make_rule(what));
   std::vector<shape> inputs;
   for (const int each : what.inputs)
@@ -76,7 +88,8 @@ result<int> onnx_builder::add(const onnx_node& from, request what) {
   PD_CHECK(check_parameters(*rule, what));
   PD_CHECK(take_names(what.parameters));
   sources_.push_back(
-    {from.name, from.op, module_of_parameters(what.parameters)});
+    {from.name, from.op,
+     what.name.empty() ? module_of_parameters(what.parameters) : what.name});
   outputs_.push_back(from.outputs.empty() ? "" : from.outputs[0]);
   shapes_.push_back(made);
   parameters_.push_back(std::move(what.parameters));
@@ -126,6 +139,7 @@ result<void> onnx_builder::add_bias(int node, const onnx_constant& bias) {
                          .parameters = parameters_[i]};
   changed.settings["bias"] = true;
   changed.parameters.push_back(bias);
+  set_separator(changed.parameters, changed.settings);
   PD_TRY(const auto rule, make_rule(changed));
   PD_CHECK(check_parameters(*rule, changed));
   PD_CHECK(take_names({bias}));

@@ -28,6 +28,7 @@ public:
     std::vector<int> inputs;
     /// Of the op's parameters, in its order; the rest start as the op says.
     std::vector<onnx_constant> parameters = {};
+    std::string name = {}; ///< empty: what the parameters' names begin with
   };
 
   /// Adds the node "input". Errors: bad_shape.
@@ -57,11 +58,13 @@ public:
   result<onnx_network> finish(const std::string& name, int logits);
 
 private:
-  result<std::unique_ptr<op>> make_rule(const request& what) const;
-  result<void> check_parameters(const op& rule, const request& what) const;
+  [[nodiscard]] result<std::unique_ptr<op>>
+  make_rule(const request& what) const;
+  [[nodiscard]] result<void> check_parameters(const op& rule,
+                                              const request& what) const;
   result<void> take_names(const std::vector<onnx_constant>& what);
   void rename();
-  result<void> check_consumers() const;
+  [[nodiscard]] result<void> check_consumers() const;
 
   const registry& ops_;
   graph net_;

@@ -192,7 +192,6 @@ std::int64_t opset_of(const onnx::ModelProto& from) {
 
 result<onnx_model> read_model(onnx::ModelProto& from) {
   onnx_model made;
-  made.ir_version = from.ir_version();
   made.opset = opset_of(from);
   auto& net = *from.mutable_graph();
   for (const auto& each : net.input())

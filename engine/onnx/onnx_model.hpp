@@ -79,7 +79,6 @@ struct onnx_port {
 };
 
 struct onnx_model {
-  std::int64_t ir_version = 0;
   std::int64_t opset = 0; ///< of the domain ai.onnx; 0: not said
   std::vector<onnx_port> inputs;
   std::vector<onnx_port> outputs;

@@ -59,7 +59,7 @@ private:
   }
 
   [[nodiscard]] std::string name_of(const onnx_name_source& at) const {
-    const auto module = plain(module_of(at.node));
+    auto module = plain(module_of(at.node));
     const auto op = plain(at.op);
     if (module.empty())
       return at.node.empty() ? op : plain(last_part(at.node));

@@ -1,7 +1,7 @@
 #include "engine/onnx/onnx_network.hpp"
 
 #include "engine/onnx/onnx_fold.hpp"
-#include "engine/onnx/onnx_ops.hpp"
+#include "engine/onnx/onnx_pattern.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -176,33 +176,51 @@ private:
     return made;
   }
 
-  /// What stands behind its first output: numbers, or what its importer says.
+  /// What the node Shape makes; empty if it is no such node, or of no such
+  /// input.
+  [[nodiscard]] result<std::optional<onnx_numbers>>
+  shape_of(const onnx_node& at, const std::vector<onnx_value>& inputs) const {
+    if (at.op != "Shape" || inputs.size() != 1)
+      return std::optional<onnx_numbers>{};
+    if (const auto* half = std::get_if<onnx_pending>(&inputs[0]))
+      return extents_of(*half, builder_);
+    const auto* of = std::get_if<onnx_activation>(&inputs[0]);
+    if (of == nullptr || of->padding != std::array<std::int64_t, 2>{0, 0})
+      return std::optional<onnx_numbers>{};
+    PD_TRY(auto extents, fold_shape(at, builder_.shape_of(of->node)));
+    return std::optional<onnx_numbers>{std::move(extents)};
+  }
+
+  [[nodiscard]] std::vector<int> takers_of_inputs(const onnx_node& at) const {
+    std::vector<int> made;
+    for (const auto& each : at.inputs)
+      made.push_back(takers_.at(each));
+    return made;
+  }
+
+  /// What stands behind its first output: numbers, a step of a pattern, or what
+  /// its importer says.
   result<onnx_value> value_of(const onnx_node& at) {
     PD_TRY(auto inputs, inputs_of(at));
-    if (at.op == "Shape" && inputs.size() == 1)
-      if (const auto* of = std::get_if<onnx_activation>(&inputs[0]);
-          of != nullptr && of->padding == std::array<std::int64_t, 2>{0, 0}) {
-        PD_TRY(auto extents, fold_shape(at, builder_.shape_of(of->node)));
-        return onnx_value{std::move(extents)};
-      }
+    PD_TRY(auto extents, shape_of(at, inputs));
+    if (extents)
+      return onnx_value{*std::move(extents)};
     PD_TRY(auto numbers, fold(at, inputs));
     if (numbers)
       return onnx_value{*std::move(numbers)};
-    const auto import = find_importer(at.op);
-    if (import == nullptr)
-      return error{errc::not_supported,
-                   "this op is not imported" + advice_on(at.op)};
-    const bool has_one_taker =
-      std::ranges::all_of(at.inputs, [&](const auto& each) {
-        const auto count = takers_.find(each);
-        return count == takers_.end() || count->second == 1;
-      });
-    return import({.at = at,
-                   .inputs = std::move(inputs),
-                   .to = builder_,
-                   .opset = from_.opset,
-                   .batch = batch_,
-                   .has_one_taker = has_one_taker});
+    const onnx_call call{.at = at,
+                         .inputs = std::move(inputs),
+                         .to = builder_,
+                         .opset = from_.opset,
+                         .batch = batch_,
+                         .takers = takers_of_inputs(at)};
+    PD_TRY(auto step, import_step(call));
+    if (step)
+      return *std::move(step);
+    if (const auto import = find_importer(at.op))
+      return import(call);
+    return error{errc::not_supported,
+                 "this op is not imported" + advice_on(at.op)};
   }
 
   result<void> add_node(const onnx_node& at) {

@@ -25,6 +25,10 @@ std::string input_label(std::size_t index) {
 
 /// The activation of an input, whatever a Pad put around it.
 result<onnx_activation> padded_at(const onnx_call& call, std::size_t index) {
+  if (const auto* half = std::get_if<onnx_pending>(&call.input(index)))
+    return unsupported(input_label(index) + ": is made by " + shown(*half->by)
+                       + ", which is only imported as a step of a gelu, a "
+                         "layer norm or an attention");
   const auto* made = std::get_if<onnx_activation>(&call.input(index));
   if (made == nullptr)
     return unsupported(input_label(index)
@@ -271,7 +275,7 @@ bool lacks_bias(const node& at) {
 result<onnx_value> import_bias(const onnx_call& call, std::size_t constant) {
   PD_TRY(const int x, activation_at(call, 1 - constant));
   PD_TRY(const auto bias, constant_at(call, constant));
-  if (!lacks_bias(call.to.node_at(x)) || !call.has_one_taker
+  if (!lacks_bias(call.to.node_at(x)) || call.takers[1 - constant] != 1
       || call.to.output_of(x) != call.at.inputs[1 - constant])
     return unsupported("a constant " + shown(bias.name)
                        + " is only added as the bias of a MatMul");
@@ -385,6 +389,22 @@ result<onnx_value> import_clip(const onnx_call& call) {
   return unary(call, "relu6");
 }
 
+/// ONNX's divides alpha by the size, as ours does.
+result<onnx_value> import_lrn(const onnx_call& call) {
+  PD_CHECK(want_inputs(call, 1, 1));
+  PD_TRY(const int x, activation_at(call, 0));
+  onnx_attributes read{call.at};
+  const attributes settings{{"size", read.integer("size", 0)},
+                            {"alpha", read.real("alpha", 1e-4)},
+                            {"beta", read.real("beta", 0.75)},
+                            {"k", read.real("bias", 1)}};
+  PD_CHECK(read.finish());
+  if (std::get<std::int64_t>(settings.at("size")) % 2 == 0)
+    return unsupported("size: wanted an odd number"); // even: ours is shifted
+  return added(
+    call, {.op = "local_response_norm", .settings = settings, .inputs = {x}});
+}
+
 result<onnx_value> import_add(const onnx_call& call) {
   PD_CHECK(want_inputs(call, 2, 2));
   PD_CHECK(onnx_attributes{call.at}.finish());
@@ -396,23 +416,27 @@ result<onnx_value> import_add(const onnx_call& call) {
   return added(call, {.op = "add", .inputs = {x, y}});
 }
 
-/// What training drops; 0: nothing, and no node.
-result<onnx_value> import_dropout(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 3));
-  PD_TRY(const int x, activation_at(call, 0));
+/// The share that a Dropout drops: an attribute, later an input.
+result<double> dropped_share(const onnx_call& call) {
   onnx_attributes read{call.at};
   read.skip("seed");
   const auto written = read.real("ratio", 0.5);
   PD_CHECK(read.finish());
-  double p = written;
-  if (!is_left_out(call, 1)) {
-    const auto ratio = real_of(call.input(1));
-    if (!ratio)
-      return unsupported("ratio: wanted one constant");
-    p = shortest(*ratio);
-  }
+  if (is_left_out(call, 1))
+    return written;
+  const auto ratio = real_of(call.input(1));
+  if (!ratio)
+    return unsupported("ratio: wanted one constant");
+  return shortest(*ratio);
+}
+
+/// What training drops; 0: nothing, and no node.
+result<onnx_value> import_dropout(const onnx_call& call) {
+  PD_CHECK(want_inputs(call, 1, 3));
+  PD_TRY(const double p, dropped_share(call));
   if (p == 0)
-    return onnx_value{onnx_activation{x}};
+    return call.input(0);
+  PD_TRY(const int x, activation_at(call, 0));
   return added(call, {.op = "dropout", .settings = {{"p", p}}, .inputs = {x}});
 }
 
@@ -621,6 +645,7 @@ const std::map<std::string, onnx_importer>& importers() {
     {"Gemm", import_gemm},
     {"GlobalAveragePool", import_global_average_pool},
     {"Identity", import_identity},
+    {"LRN", import_lrn},
     {"MatMul", import_matmul},
     {"MaxPool", import_max_pool},
     {"Pad", import_pad},

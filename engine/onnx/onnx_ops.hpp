@@ -17,8 +17,8 @@ struct onnx_call {
   std::vector<onnx_value> inputs;
   onnx_builder& to;
   std::int64_t opset = 0;
-  std::int64_t batch = -1;   ///< that the file fixes; -1: open
-  bool has_one_taker = true; ///< no other node takes any of its inputs
+  std::int64_t batch = -1; ///< that the file fixes; -1: open
+  std::vector<int> takers; ///< nodes that take each input; this is one
 
   /// Without a value if it was left out.
   [[nodiscard]] const onnx_value& input(std::size_t index) const;

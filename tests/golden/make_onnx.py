@@ -2,13 +2,14 @@
 """Writes tests/golden/onnx/<case>.onnx and <case>.json: small networks as
 PyTorch's exporter writes them, with the logits and losses that PyTorch has of
 the engine's synthetic data. tests/engine/train/onnx_job_test.cpp reads them.
-And the seeds of tools/fuzz/onnx_file.cpp.
+And the seeds of tools/fuzz/onnx_file.cpp, and graphs/nets/tiny_resnet.onnx.
 
     tests/golden/make_onnx.py                      writes the goldens
     tests/golden/make_onnx.py --zoo [model ...]    compares torchvision's models
 
 --zoo writes each model and its figures to a temporary folder, has the engine
-read and train it (build/release/tests/test_engine_train), and prints how far
+read and train it (build/release/tests/test_engine_train, or what
+PD_TEST_ENGINE_TRAIN names), and prints how far
 its logits and the losses of three steps are from PyTorch's. It keeps nothing,
 and needs a GiB of disk and 3 GiB of memory for the largest.
 
@@ -17,6 +18,7 @@ evaluation has its batch norms in its convolutions or frozen, and PyTorch cannot
 train that; its golden has logits only.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -33,7 +35,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_training  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TEST = os.path.join(HERE, "..", "..", "build", "release", "tests", "test_engine_train")
+TEST = os.environ.get("PD_TEST_ENGINE_TRAIN", os.path.join(
+    HERE, "..", "..", "build", "release", "tests", "test_engine_train"))
 CLASSES, SEED = make_training.CLASSES, make_training.SEED
 STEPS, MOMENTUM = 3, 0.9
 
@@ -99,6 +102,20 @@ class Shapes(nn.Module):
         return self.head(torch.relu(x).reshape(-1, 12))
 
 
+def tiny_vit():
+    """Two layers. torchvision's head starts at zero, which would hide all."""
+    net = torchvision.models.VisionTransformer(
+        image_size=16, patch_size=8, num_layers=2, num_heads=2, hidden_dim=12, mlp_dim=20,
+        num_classes=CLASSES)
+    nn.init.normal_(net.heads.head.weight)
+    return net
+
+
+def tiny_densenet():
+    return torchvision.models.DenseNet(
+        growth_rate=4, block_config=(2, 1), num_init_features=8, bn_size=2, num_classes=CLASSES)
+
+
 # case: network, height and width, channels, opset, for training, open batch
 SMALL = {
     "lenet_11": (LeNet, 16, 1, 11, True, True),
@@ -107,6 +124,11 @@ SMALL = {
     "resnet_11": (TinyResNet, 16, 3, 11, True, True),
     "resnet_17": (TinyResNet, 16, 3, 17, True, True),
     "resnet_17_eval": (TinyResNet, 16, 3, 17, False, True),
+    "densenet_13_eval": (tiny_densenet, 32, 3, 13, False, False),
+    "densenet_17": (tiny_densenet, 32, 3, 17, True, True),
+    "vit_11": (tiny_vit, 16, 3, 11, True, True),
+    "vit_13_eval": (tiny_vit, 16, 3, 13, False, False),
+    "vit_17": (tiny_vit, 16, 3, 17, True, True),
     "shapes_13": (Shapes, 15, 3, 13, True, False),
     "shapes_17": (Shapes, 15, 3, 17, True, True),
 }
@@ -114,17 +136,13 @@ SMALL = {
 
 # -- torchvision's models --------------------------------------------------------
 
-# model: height and width, samples, learning rate. The rates are small where
-# rounding would grow by itself (see make_training.py).
+# model: height and width, samples
 ZOO = {
-    "alexnet": (224, 4, 0.01), "vgg11": (64, 4, 1e-3), "vgg16_bn": (64, 8, 1e-5),
-    "resnet18": (64, 8, 1e-5), "resnet34": (64, 8, 1e-5), "resnet50": (64, 8, 1e-6),
-    "resnet101": (64, 8, 1e-6), "resnext50_32x4d": (64, 8, 1e-6),
-    "squeezenet1_0": (224, 4, 1e-3), "squeezenet1_1": (224, 4, 1e-3),
-    "densenet121": (64, 8, 1e-5), "densenet169": (64, 8, 1e-5),
-    "googlenet": (64, 8, 1e-5), "inception_v3": (128, 4, 1e-5),
-    "mobilenet_v2": (64, 8, 1e-5), "mnasnet0_5": (64, 8, 1e-5), "mnasnet1_0": (64, 8, 1e-5),
-    "vit_b_16": (224, 2, 1e-4),
+    "alexnet": (224, 4), "vgg11": (224, 2), "vgg16_bn": (224, 2), "resnet18": (64, 8),
+    "resnet34": (64, 8), "resnet50": (64, 8), "resnet101": (64, 8), "resnext50_32x4d": (64, 8),
+    "squeezenet1_0": (224, 4), "squeezenet1_1": (224, 4), "densenet121": (64, 8),
+    "densenet169": (64, 8), "googlenet": (64, 8), "inception_v3": (128, 4),
+    "mobilenet_v2": (64, 8), "mnasnet0_5": (64, 8), "mnasnet1_0": (64, 8), "vit_b_16": (224, 2),
 }
 
 
@@ -138,6 +156,8 @@ def zoo_network(name):
     for each in net.modules():
         if isinstance(each, nn.Dropout):
             each.p = 0.0
+    if name.startswith("vit"):
+        nn.init.normal_(net.heads.head.weight, std=0.1)  # starts at zero
     return net
 
 
@@ -167,17 +187,31 @@ def export(net, path, images, opset, is_training, is_open):
         torch.onnx.export(net, images, path, **options)
 
 
-def train(net, images, labels, samples, lr):
-    net.train()
+def train(net, images, labels, samples, lr, dtype=torch.float32):
+    net = copy.deepcopy(net).to(dtype).train()
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=MOMENTUM)
     losses = []
     for x, y in zip(images.split(samples), labels.split(samples)):
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(net(x), y)
+        loss = nn.functional.cross_entropy(net(x.to(dtype)), y)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def steady_rate(net, images, labels, samples):
+    """The largest rate at which PyTorch's float32 follows its float64: a deep
+    network that is fresh makes a rounding grow by itself (make_training.py)."""
+    for lr in (1e-2, 1e-3, 1e-5, 1e-7):
+        exact = train(net, images, labels, samples, lr, torch.float64)
+        apart = make_training.relative(train(net, images, labels, samples, lr), exact).max()
+        if apart < 1e-5:
+            break
+    still = train(net, images, labels, samples, 0.0)
+    moved = make_training.relative(still, exact).max()
+    print(f"  rate {lr}: PyTorch from its float64 {apart:.1e}, moved by training {moved:.1e}")
+    return lr
 
 
 def job_of(case, size, channels, samples, lr):
@@ -258,16 +292,29 @@ def make_seeds():
         export(Seed(channels), path, torch.zeros(2, channels, 6, 6), opset, is_training, is_open)
 
 
+def make_example():
+    """The network of graphs/onnx_net.toml."""
+    torch.manual_seed(SEED)
+    path = os.path.join(HERE, "..", "..", "graphs", "nets", "tiny_resnet.onnx")
+    export(TinyResNet(), path, torch.zeros(2, 3, 16, 16), 17, True, True)
+
+
 def compare_zoo(names):
     torch.set_num_threads(2)
     failed = []
     for name in names or ZOO:
-        size, samples, lr = ZOO[name]
+        size, samples = ZOO[name]
+        lr = None
         for opset, is_training in ((11, True), (17, True), (13, False)):
             case = f"{name}_{opset}" + ("" if is_training else "_eval")
             with tempfile.TemporaryDirectory() as folder:
                 torch.manual_seed(SEED)
-                write(folder, case, zoo_network(name), size, 3, samples, lr, opset, is_training, True)
+                net = zoo_network(name)
+                if lr is None:
+                    stir(net)
+                    images, labels = make_training.synthetic(size, 3, STEPS * samples)
+                    lr = steady_rate(net, images, labels, samples)
+                write(folder, case, net, size, 3, samples, lr, opset, is_training, True)
                 run = subprocess.run([TEST, "[zoo]"], env={**os.environ, "PD_ONNX_GOLDENS": folder},
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             lines = run.stdout.strip().splitlines()
@@ -283,3 +330,4 @@ if __name__ == "__main__":
     else:
         make_small()
         make_seeds()
+        make_example()

@@ -30,6 +30,13 @@ pd::registry make_rules() {
   made.add("dropout", pd::make_dropout, {});
   made.add("flatten", pd::make_flatten, {});
   made.add("concat", pd::make_concat, {});
+  made.add("layer_norm", pd::make_layer_norm, {});
+  made.add("gelu", pd::make_gelu, {});
+  made.add("tokens", pd::make_tokens, {});
+  made.add("class_token", pd::make_class_token, {});
+  made.add("position_embedding", pd::make_position_embedding, {});
+  made.add("take_token", pd::make_take_token, {});
+  made.add("attention", pd::make_attention, {});
   made.add("softmax_loss", pd::make_softmax_loss, {});
   return made;
 }

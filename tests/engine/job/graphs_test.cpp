@@ -4,6 +4,7 @@
 #include "engine/job/graph_file.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/models/models.hpp"
+#include "engine/onnx/onnx_network.hpp"
 #include "ops/register.hpp"
 
 #include <catch2/catch.hpp>
@@ -36,6 +37,15 @@ registry all_ops() {
 }
 
 result<graph> network_of(const job& from, const registry& ops) {
+  if (is_onnx_path(from.model.file)) {
+    PD_TRY(auto read, load_onnx(from.model.file,
+                                {.classes = from.model.classes,
+                                 .height = from.model.image.height,
+                                 .width = from.model.image.width,
+                                 .channels = from.model.image.channels},
+                                ops));
+    return std::move(read.net);
+  }
   if (!from.model.file.empty())
     return load_graph(from.model.file, from.model.image, &ops);
   return build_model(from.model.name, {.classes = from.model.classes,

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <numeric>
 
 using namespace pd;
@@ -408,4 +409,59 @@ TEST_CASE("batch norm keeps the decimals that its writer meant",
     .head("y", 72);
   CHECK(setting(model, "bn", "eps") == attribute{1e-5});
   CHECK(setting(model, "bn", "momentum") == attribute{0.1});
+}
+
+TEST_CASE("a gelu that is written out is one node", "[onnx][network]") {
+  const auto constant = [](const std::string& name, float value) {
+    return onnx_tensor{
+      name, {}, onnx_element::f32, bytes_of(std::vector<float>{value})};
+  };
+  small_model model;
+  model.with(constant("root", std::sqrt(2.0F)))
+    .with(constant("one", 1))
+    .with(constant("half", 0.5F))
+    .node("Div", {"x", "root"}, "a")
+    .node("Erf", {"a"}, "b")
+    .node("Add", {"b", "one"}, "c")
+    .node("Mul", {"x", "c"}, "d")
+    .node("Mul", {"d", "half"}, "e")
+    .head("e", 72);
+  CHECK(printed(model) == "e gelu(input)\nflat flatten(e)\nfc linear(flat)\n");
+  auto other = model;
+  other.made.nodes[3].inputs[0] = "root"; // times another value
+  CHECK(failure_of(other) == "x.onnx: node 'd' (Mul): this op is not imported");
+  other = model;
+  other.made.nodes[5].inputs[0] = "b"; // the head takes a step
+  CHECK(failure_of(other)
+        == "x.onnx: node 'flat' (Flatten): input 0: is made by node 'b' (Erf), "
+           "which is only imported as a step of a gelu, a layer norm or an "
+           "attention");
+}
+
+TEST_CASE("a layer norm that is written out is one node, with its eps",
+          "[onnx][network]") {
+  small_model model;
+  const auto last = std::vector<onnx_attribute>{ints("axes", {-1})};
+  model.with(reals("fc.weight", {3, 72}))
+    .with(reals("ln.weight", {3}))
+    .with(reals("ln.bias", {3}))
+    .with({"two", {}, onnx_element::f32, bytes_of(std::vector<float>{2})})
+    .with({"eps", {}, onnx_element::f32, bytes_of(std::vector<float>{1e-6F})})
+    .node("Flatten", {"x"}, "flat")
+    .node("Gemm", {"flat", "fc.weight"}, "y", {integer("transB", 1)})
+    .node("ReduceMean", {"y"}, "mean", last)
+    .node("Sub", {"y", "mean"}, "centered")
+    .node("Pow", {"centered", "two"}, "squares")
+    .node("ReduceMean", {"squares"}, "variance", last)
+    .node("Add", {"variance", "eps"}, "sum")
+    .node("Sqrt", {"sum"}, "deviation")
+    .node("Div", {"centered", "deviation"}, "normal")
+    .node("Mul", {"normal", "ln.weight"}, "scaled")
+    .node("Add", {"scaled", "ln.bias"}, "logits");
+  CHECK(printed(model)
+        == "flat flatten(input)\nfc linear(flat)\nln layer_norm(fc)\n");
+  CHECK(setting(model, "ln", "eps") == attribute{1e-6});
+  model.made.nodes[3].inputs[1] = "y"; // minus itself
+  CHECK(failure_of(model)
+        == "x.onnx: node 'centered' (Sub): this op is not imported");
 }

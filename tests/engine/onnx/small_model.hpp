@@ -42,8 +42,7 @@ inline onnx_tensor wholes(const std::string& name,
 /// A model of images [N, 2, 6, 6] under the name "x" and 3 classes. Nodes are
 /// called like their output.
 struct small_model {
-  onnx_model made{.ir_version = 8,
-                  .opset = 17,
+  onnx_model made{.opset = 17,
                   .inputs = {{"x", onnx_element::f32, {-1, 2, 6, 6}}},
                   .outputs = {{"logits", onnx_element::f32, {-1, 3}}},
                   .nodes = {},

@@ -276,6 +276,7 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
     },
     [&](const pass_over& x) {
       is_over = true;
+      add_broken(x.broken);
       if (!what.is_training)
         return;
       is_->stall_us += x.stall_us;

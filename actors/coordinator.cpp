@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 namespace pd {
 
@@ -111,7 +112,7 @@ void coordinator::begin(const run_pass& order) {
   pass_ = order;
   is_stopping_ = has_started_ = false;
   begun_ = 0;
-  sum_ = {generation_, 0, std::vector<std::int64_t>(is_.workers.size())};
+  sum_ = {generation_, 0, std::vector<std::int64_t>(is_.workers.size()), {}};
   workers_left_ = where_.workers();
   if (order.is_training)
     start_pass();
@@ -140,6 +141,7 @@ void coordinator::worker_done(const pass_done& done) {
   if (done.generation != generation_)
     return;
   sum_.stall_us += done.stall_us;
+  std::ranges::copy(done.broken, std::back_inserter(sum_.broken));
   sum_.busy_us[static_cast<std::size_t>(done.worker)] = done.busy_us;
   if (--workers_left_ == 0)
     self_->send(is_.client, sum_);

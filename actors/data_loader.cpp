@@ -56,7 +56,9 @@ void data_loader::leave_out(std::int64_t end) {
 void data_loader::read_ahead() {
   for (; held_ < window_ && !due_.empty(); ++held_, due_.pop_front()) {
     is_.shown->set({.what = doing::reads, .index = due_.front()});
-    self_->send(is_.to, batch{generation_, read(due_.front())});
+    auto value = read(due_.front());
+    self_->send(is_.to,
+                batch{generation_, std::move(value), from_->take_broken()});
   }
   is_.shown->set({});
 }

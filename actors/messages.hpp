@@ -295,14 +295,16 @@ struct pass_over {
   std::int64_t generation = 0;
   std::int64_t stall_us = 0;         ///< of all stages
   std::vector<std::int64_t> busy_us; ///< by worker
+  std::vector<std::string> broken;   ///< files that were found so, by path
 };
 
 /// A worker's row is over.
 struct pass_done {
   std::int64_t generation = 0;
   int worker = 0;
-  std::int64_t stall_us = 0; ///< that the stage waited for data alone
-  std::int64_t busy_us = 0;  ///< in actions
+  std::int64_t stall_us = 0;       ///< that the stage waited for data alone
+  std::int64_t busy_us = 0;        ///< in actions
+  std::vector<std::string> broken; ///< files that its loader found so
 };
 
 /// The job cannot go on.
@@ -411,8 +413,8 @@ PD_INSPECT(loss_report, x.microbatch, x.samples, x.loss, x.correct,
            x.correct_top5)
 PD_INSPECT(version_report, x.version, x.lr)
 PD_INSPECT(progress_reported, x.generation, x.losses, x.versions)
-PD_INSPECT(pass_over, x.generation, x.stall_us, x.busy_us)
-PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us)
+PD_INSPECT(pass_over, x.generation, x.stall_us, x.busy_us, x.broken)
+PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us, x.broken)
 PD_INSPECT(run_failed, x.code, x.what)
 PD_INSPECT(batches_used, x.generation, x.count)
 PD_INSPECT(round_reduced, x.generation, x.chunk, x.round)
@@ -449,6 +451,7 @@ struct gradient {
 struct batch {
   std::int64_t generation = 0;
   loaded_batch value;
+  std::vector<std::string> broken; ///< files that were found so meanwhile
 };
 
 /// A bucket of the replica's gradients of a round, which its sync may read and

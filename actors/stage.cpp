@@ -4,6 +4,8 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pd {
@@ -56,6 +58,7 @@ stage_actor::behavior_type stage::make_behavior() {
             advance();
           },
           [this](pd::batch& x) {
+            std::ranges::move(x.broken, std::back_inserter(broken_));
             fact(x.generation, [this, value = std::move(x.value)]() mutable {
               runner_.batch_arrived(std::move(value));
             });
@@ -130,7 +133,8 @@ void stage::advance() {
   self_->send(is_.peers->coordinator,
               pass_done{generation_, is_.worker,
                         std::exchange(stall_us_, std::int64_t{0}),
-                        std::exchange(busy_us_, std::int64_t{0})});
+                        std::exchange(busy_us_, std::int64_t{0}),
+                        std::exchange(broken_, {})});
 }
 
 /// Tells what has come about, if the last time is so long ago: a message for

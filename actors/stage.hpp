@@ -88,6 +88,7 @@ private:
   std::int64_t batches_unsaid_ = 0;
   std::int64_t stall_us_ = 0;
   std::int64_t busy_us_ = 0;
+  std::vector<std::string> broken_;          ///< files that its batches told of
   std::int64_t stalled_since_us_ = 0;        ///< 0: not now
   std::vector<std::function<void()>> early_; ///< of the next generation
 };

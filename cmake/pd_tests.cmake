@@ -62,7 +62,7 @@ function(pd_test_folder folder)
       ${PD_TEST_LINK_${name}} ${name})
   elseif(TARGET tools_pd_engine)
     target_link_libraries(test_${name} PRIVATE
-      tools_pd_engine ${PD_EVERYTHING})
+      ${PD_TEST_LINK_${name}} tools_pd_engine ${PD_EVERYTHING})
   endif()
   pd_test_definitions(test_${name})
   pd_discover_tests(test_${name})

@@ -19,7 +19,7 @@ result<void> broken_files::add(const std::string& path, const error& why) {
     return {};
   const auto line = why.within(path).message;
   log_warning(line + "; the next of its class takes its place");
-  news_.push_back(line);
+  news_.push_back(path);
   if (std::ssize(paths_) > most_)
     return too_many_broken(std::ssize(paths_), most_, line);
   return {};

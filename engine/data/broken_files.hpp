@@ -21,7 +21,7 @@ public:
   /// Errors: bad_file if there are more than `most` now.
   result<void> add(const std::string& path, const error& why);
 
-  /// The lines "PATH: why" that this has not given yet.
+  /// The paths that this has not given yet.
   std::vector<std::string> take_news();
 
 private:

@@ -83,7 +83,7 @@ public:
   /// The class of sample `index`, in 0 ... classes() - 1.
   [[nodiscard]] virtual std::int32_t label(std::int64_t index) const = 0;
 
-  /// Files that had to be replaced, "PATH: why", each once in this set's life.
+  /// Files that had to be replaced, by path, each once in this set's life.
   [[nodiscard]] virtual std::vector<std::string> take_broken() const {
     return {};
   }

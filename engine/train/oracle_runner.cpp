@@ -118,6 +118,7 @@ result<void> oracle_runner::run(const data_pass& what, const pass_calls& calls,
      },
      .is_stopping = [&] { return stop.load(); }});
   read_.clear();
+  add_broken((what.is_training ? training_ : evaluation_)->take_broken());
   if (what.is_training)
     stall_s_ += static_cast<double>(data.stats().stall_us) * 1e-6;
   return done ? failure : done;

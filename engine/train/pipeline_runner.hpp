@@ -17,9 +17,11 @@
 #include "engine/program/row_runner.hpp"
 #include "engine/train/weights.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace pd {
@@ -106,7 +108,19 @@ public:
   /// One line for people: "cpu, AVX2, 2 threads".
   [[nodiscard]] virtual std::string describe() const = 0;
 
+  /// Files that could not be read, and were replaced; each once.
+  [[nodiscard]] const std::vector<std::string>& broken() const {
+    return broken_;
+  }
+
 protected:
+  /// Of several processes each may tell of the same file.
+  void add_broken(const std::vector<std::string>& paths) {
+    for (const auto& each : paths)
+      if (std::ranges::find(broken_, each) == broken_.end())
+        broken_.push_back(each);
+  }
+
   void say_saved(const saved_checkpoint& what) const {
     if (told_saved_)
       told_saved_(what);
@@ -114,6 +128,7 @@ protected:
 
 private:
   std::function<void(const saved_checkpoint&)> told_saved_;
+  std::vector<std::string> broken_;
 };
 
 } // namespace pd

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.hpp"
 #include "engine/base/text.hpp"
+#include "engine/data/broken_files.hpp"
 
 #include <cmath>
 
@@ -48,6 +49,18 @@ result<void> trainer::train_epoch(data_pass from,
   return {};
 }
 
+/// The pass, and whether all workers together have found too many files that
+/// are broken.
+result<void> trainer::run_pass(const data_pass& what, const pass_calls& calls,
+                               const std::atomic<bool>& stop) {
+  PD_CHECK(on_.run(what, calls, stop));
+  const auto most = of_.what.data.max_broken;
+  summary_.broken_images = std::ssize(on_.broken());
+  if (summary_.broken_images > most)
+    return too_many_broken(summary_.broken_images, most, on_.broken().back());
+  return {};
+}
+
 result<void> trainer::train_pass(const data_pass& what,
                                  const train_observer& observer,
                                  const std::atomic<bool>& stop) {
@@ -56,7 +69,7 @@ result<void> trainer::train_pass(const data_pass& what,
   next_round_ = 0;
   const auto size = of_.training->rounds.back();
   round_begin_us_ = now_us();
-  return on_.run(
+  return run_pass(
     what,
     {.on_loss = [&](const loss_figures& of) -> result<void> {
        rounds_[of.microbatch / size].add(of);
@@ -137,7 +150,7 @@ result<void> trainer::evaluate(std::int64_t epoch,
                                const std::atomic<bool>& stop) {
   loss_sum sum;
   const auto total = of_.sizes.evaluation;
-  PD_CHECK(on_.run(
+  PD_CHECK(run_pass(
     {0, 0, of_.evaluation->microbatches, false},
     {.on_loss = [&](const loss_figures& of) -> result<void> {
        sum.add(of);

@@ -36,9 +36,10 @@ struct train_summary {
   std::int64_t left_over = 0; ///< of an epoch: they fill no round
   double seconds = 0;         ///< of training, evaluations not counted
   double samples_per_s = 0;
-  double data_stall_s = 0;      ///< that training waited for data
-  double checkpoint_wait_s = 0; ///< that it waited for copies of the weights
-  std::int64_t checkpoints = 0; ///< made
+  double data_stall_s = 0;        ///< that training waited for data
+  std::int64_t broken_images = 0; ///< that were replaced
+  double checkpoint_wait_s = 0;   ///< that it waited for copies of the weights
+  std::int64_t checkpoints = 0;   ///< made
   std::int64_t failed_checkpoints = 0;
   bool has_evaluation = false;
   evaluation_metrics evaluation; ///< the last one
@@ -72,6 +73,9 @@ private:
   [[nodiscard]] result<void> train_epoch(data_pass from,
                                          const train_observer& observer,
                                          const std::atomic<bool>& stop);
+  [[nodiscard]] result<void> run_pass(const data_pass& what,
+                                      const pass_calls& calls,
+                                      const std::atomic<bool>& stop);
   [[nodiscard]] result<void> train_pass(const data_pass& what,
                                         const train_observer& observer,
                                         const std::atomic<bool>& stop);

@@ -72,46 +72,65 @@ jpeg_bytes encode(const picture& from, int quality) {
 /// Smooth noise: random values at the corners of a grid, and between them.
 class waves {
 public:
-  waves(std::uint64_t seed, std::uint64_t number)
-    : key_{make_random_key(seed, "waves", number)} {}
+  /// `length`: pixels between two corners.
+  waves(int height, int width, float length, random_key key)
+    : length_{length},
+      columns_{static_cast<std::size_t>(static_cast<float>(width) / length)
+               + 2},
+      corners_(
+        columns_
+        * (static_cast<std::size_t>(static_cast<float>(height) / length) + 2)) {
+    for (std::size_t i = 0; i < corners_.size(); ++i)
+      corners_[i] = uniform(key, i);
+  }
 
-  [[nodiscard]] float at(float y, float x) const {
-    const float top = std::floor(y);
-    const float left = std::floor(x);
-    const float upper =
-      between(corner(top, left), corner(top, left + 1), x - left);
-    const float lower =
-      between(corner(top + 1, left), corner(top + 1, left + 1), x - left);
-    return between(upper, lower, y - top);
+  [[nodiscard]] float at(int y, int x) const {
+    const float down = static_cast<float>(y) / length_;
+    const float right = static_cast<float>(x) / length_;
+    const float top = std::floor(down);
+    const float left = std::floor(right);
+    const auto* upper = corners_.data()
+                        + static_cast<std::size_t>(top) * columns_
+                        + static_cast<std::size_t>(left);
+    const auto* lower = upper + columns_;
+    return between(between(upper[0], upper[1], right - left),
+                   between(lower[0], lower[1], right - left), down - top);
   }
 
 private:
   static float between(float a, float b, float at) {
-    const float smooth = at * at * (3 - 2 * at);
-    return a + (b - a) * smooth;
-  }
-  [[nodiscard]] float corner(float y, float x) const {
-    const auto index =
-      static_cast<std::uint64_t>(y) << 20U | static_cast<std::uint64_t>(x);
-    return uniform(key_, index);
+    return a + (b - a) * at * at * (3 - 2 * at);
   }
 
-  random_key key_;
+  float length_;
+  std::size_t columns_;
+  std::vector<float> corners_;
 };
 
-/// One octave a line: how many pixels a wave is, and how much it weighs.
+/// One octave a line: how many pixels a wave is long, and how high.
 constexpr std::array<std::array<float, 2>, 5> octaves{
-  {{180, 90}, {60, 60}, {20, 40}, {7, 24}, {2.5F, 14}}};
+  {{180, 90}, {60, 60}, {20, 40}, {7, 30}, {2.5F, 30}}};
 
-float brightness(const waves& from, float y, float x) {
-  float sum = 0;
-  float offset = 0;
-  for (const auto& [length, weight] : octaves) {
-    sum += weight * from.at(y / length + offset, x / length + offset);
-    offset += 100;
+/// Waves of all lengths together.
+class light {
+public:
+  light(int height, int width, std::uint64_t seed, std::uint64_t number) {
+    for (std::uint64_t i = 0; i < octaves.size(); ++i)
+      waves_.emplace_back(
+        height, width, octaves[i][0],
+        make_random_key(seed, "light", number * octaves.size() + i));
   }
-  return sum;
-}
+
+  [[nodiscard]] float at(int y, int x) const {
+    float sum = 0;
+    for (std::size_t i = 0; i < octaves.size(); ++i)
+      sum += octaves[i][1] * waves_[i].at(y, x);
+    return sum;
+  }
+
+private:
+  std::vector<waves> waves_;
+};
 
 } // namespace
 
@@ -142,27 +161,28 @@ result<void> write_png(const std::string& path, const picture& from) {
   return {};
 }
 
-/// The brightness of one wave is cut into bands, which makes edges; each colour
-/// has waves of its own beside them.
+/// The height of one wave is cut into bands, which makes edges; each colour has
+/// light of its own beside what all share.
 picture draw_photo(int height, int width, std::uint64_t seed) {
+  constexpr float bands = 6;
+  constexpr float band_height = 14;
+  constexpr float grain = 44;
   picture made{height, width, 3, {}};
-  const waves bands{seed, 3};
-  const std::array<waves, 3> colors{waves{seed, 0}, waves{seed, 1},
-                                    waves{seed, 2}};
-  const auto noise = make_random_key(seed, "photo");
+  const waves edges{height, width, 90, make_random_key(seed, "edges")};
+  const light shared{height, width, seed, 0};
+  const std::array<light, 3> own{light{height, width, seed, 1},
+                                 light{height, width, seed, 2},
+                                 light{height, width, seed, 3}};
+  const auto noise = make_random_key(seed, "grain");
   std::uint64_t drawn = 0;
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) {
-      const auto at_y = static_cast<float>(y);
-      const auto at_x = static_cast<float>(x);
-      const float band = std::floor(6 * bands.at(at_y / 90, at_x / 90)) * 14;
-      const float shared = brightness(bands, at_y, at_x);
-      for (const auto& each : colors) {
-        const float own = brightness(each, at_y, at_x);
-        const float grain = 6 * (uniform(noise, drawn++) - 0.5F);
-        made.pixels.push_back(static_cast<std::uint8_t>(std::clamp(
-          0.65F * shared + 0.35F * own + band + grain, 0.0F, 255.0F)));
-      }
+      const float all = 0.7F * shared.at(y, x)
+                        + band_height * std::floor(bands * edges.at(y, x))
+                        + grain * (uniform(noise, drawn++) - 0.5F) - 30;
+      for (const auto& each : own)
+        made.pixels.push_back(static_cast<std::uint8_t>(
+          std::clamp(all + 0.3F * each.at(y, x), 0.0F, 255.0F)));
     }
   return made;
 }

@@ -104,6 +104,7 @@ nlohmann::ordered_json to_json(const train_summary& from,
                               {"samples_per_s", from.samples_per_s},
                               {"left_over_samples", from.left_over},
                               {"data_stall_s", from.data_stall_s},
+                              {"broken_images", from.broken_images},
                               {"checkpoint_wait_s", from.checkpoint_wait_s},
                               {"checkpoints", from.checkpoints},
                               {"failed_checkpoints", from.failed_checkpoints},
@@ -145,6 +146,10 @@ void print_summary(progress& shown, const train_summary& from,
   if (from.samples > 0 && busy_shares.size() > 1)
     shown.line("workers were busy " + percents(busy_shares)
                + " of the last epoch");
+  if (from.broken_images > 0)
+    shown.line(fmt::format("{} images could not be read, which the log names; "
+                           "others of their classes took their places",
+                           from.broken_images));
   if (from.left_over > 0)
     shown.line(fmt::format("{} samples of each epoch were left over: they fill "
                            "no microbatch, or train.max_microbatches ends it",

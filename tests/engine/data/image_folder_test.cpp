@@ -3,44 +3,30 @@
 #include "engine/data/batch_reader.hpp"
 #include "engine/data/image_files.hpp"
 #include "engine/data/sampler.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tools/image_folder/picture_writer.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <set>
-#include <thread>
-#include <unistd.h>
 
 using namespace pd;
+using namespace pd::test;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is there while the test is.
 class folder {
 public:
-  folder() {
-    static int made = 0;
-    root_ = fs::temp_directory_path()
-            / ("pd_image_folder_" + std::to_string(::getpid()) + "_"
-               + std::to_string(made++));
-    fs::create_directories(root_);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  ~folder() { fs::remove_all(root_); }
-
   [[nodiscard]] std::string path(const std::string& below = "") const {
-    return (root_ / below).string();
+    return below.empty() ? root_.path() : root_ / below;
   }
 
   void write(const std::string& below, const std::string& text) const {
     make_parent(below);
-    std::ofstream{path(below), std::ios::binary} << text;
+    (void)root_.write(below, text);
   }
 
   void jpeg(const std::string& below, int seed) const {
@@ -51,10 +37,10 @@ public:
 
 private:
   void make_parent(const std::string& below) const {
-    fs::create_directories((root_ / below).parent_path());
+    fs::create_directories(fs::path{path(below)}.parent_path());
   }
 
-  fs::path root_;
+  scratch_folder root_;
 };
 
 /// train/{cat,dog} of 6 and 7 pictures, val/{cat,dog} of 2 each.
@@ -101,7 +87,7 @@ image blank(const dataset& of, std::int64_t count = 1) {
   return image(static_cast<std::size_t>(of.image().elems() * count));
 }
 
-image read(const dataset& from, const sample_at& which) {
+image read_one(const dataset& from, const sample_at& which) {
   auto made = blank(from);
   const auto done = from.read(which, made);
   if (!done)
@@ -198,11 +184,11 @@ TEST_CASE("a training image is another in each epoch, an evaluation image not",
   const folder at;
   fill(at);
   const auto train = open_it(spec_of(at));
-  CHECK(read(*train, {3, 0}) == read(*train, {3, 0}));
-  CHECK(read(*train, {3, 0}) != read(*train, {3, 1}));
-  CHECK(read(*train, {3, 0}) != read(*train, {4, 0}));
+  CHECK(read_one(*train, {3, 0}) == read_one(*train, {3, 0}));
+  CHECK(read_one(*train, {3, 0}) != read_one(*train, {3, 1}));
+  CHECK(read_one(*train, {3, 0}) != read_one(*train, {4, 0}));
   const auto val = open_it(spec_of(at, dataset_split::test));
-  CHECK(read(*val, {1, 0}) == read(*val, {1, 7}));
+  CHECK(read_one(*val, {1, 0}) == read_one(*val, {1, 7}));
 }
 
 TEST_CASE("the number of threads changes no bit of a batch",
@@ -244,20 +230,19 @@ TEST_CASE("a broken image is replaced by the next of its class, and told once",
   const folder at;
   fill(at);
   const auto whole = open_it(spec_of(at, dataset_split::test));
-  const auto wanted = read(*whole, {0, 0});
+  const auto wanted = read_one(*whole, {0, 0});
   fs::copy_file(at.path("val/cat/v0.jpg"), at.path("val/cat/v2.jpg"));
   at.write("val/cat/v0.jpg", "no picture");
   at.write("val/cat/v1.jpg", "");
   const auto set = open_it(spec_of(at, dataset_split::test));
   CHECK(set->take_broken().empty());
-  CHECK(read(*set, {0, 0}) == wanted); // v2: after v1, which is broken too
-  CHECK(read(*set, {1, 0}) == wanted);
+  CHECK(read_one(*set, {0, 0}) == wanted); // v2: after v1, which is broken too
+  CHECK(read_one(*set, {1, 0}) == wanted);
   CHECK(set->label(0) == 0);
   CHECK(set->take_broken()
-        == std::vector<std::string>{
-          at.path("val/cat/v0.jpg") + ": neither JPEG nor PNG",
-          at.path("val/cat/v1.jpg") + ": an empty file"});
-  CHECK(read(*set, {0, 0}) == wanted);
+        == std::vector<std::string>{at.path("val/cat/v0.jpg"),
+                                    at.path("val/cat/v1.jpg")});
+  CHECK(read_one(*set, {0, 0}) == wanted);
   CHECK(set->take_broken().empty());
 }
 
@@ -266,11 +251,11 @@ TEST_CASE("a replaced image keeps the random choices of its sample",
   const folder at;
   for (const auto* name : {"1", "2", "3"})
     at.jpeg(std::string{"train/cat/"} + name + ".jpg", 1); // all the same
-  const auto before = read(*open_it(spec_of(at)), {0, 6});
+  const auto before = read_one(*open_it(spec_of(at)), {0, 6});
   at.write("train/cat/1.jpg", "");
   const auto set = open_it(spec_of(at));
-  CHECK(read(*set, {0, 6}) == before);
-  CHECK(read(*set, {1, 6}) != before);
+  CHECK(read_one(*set, {0, 6}) == before);
+  CHECK(read_one(*set, {1, 6}) != before);
 }
 
 TEST_CASE("more broken images than the job allows end it with one line",
@@ -312,8 +297,7 @@ TEST_CASE("a file that cannot be opened is a broken image",
   fill(at);
   const auto set = open_it(spec_of(at));
   fs::remove(at.path("train/cat/10.JPEG"));
-  (void)read(*set, {0, 0});
+  (void)read_one(*set, {0, 0});
   CHECK(set->take_broken()
-        == std::vector<std::string>{at.path("train/cat/10.JPEG")
-                                    + ": No such file or directory"});
+        == std::vector<std::string>{at.path("train/cat/10.JPEG")});
 }

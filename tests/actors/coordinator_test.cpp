@@ -187,10 +187,10 @@ TEST_CASE("what is left of an older pass is dropped", "[actors][coordinator]") {
   job.tell(run_pass{});
   job.tell(run_pass{});
   job.tell(progress_reported{1, {{7}}, {}});
-  job.tell_of_all([](int w) { return pass_done{1, w, 5}; });
+  job.tell_of_all([](int w) { return pass_done{1, w, 5, 0, {}}; });
   CHECK(job.client.said.empty());
   job.tell(progress_reported{2, {{8}}, {}});
-  job.tell_of_all([](int w) { return pass_done{2, w, 5}; });
+  job.tell_of_all([](int w) { return pass_done{2, w, 5, 0, {}}; });
   CHECK(job.client.take() == words{"loss 8", "done, waited 15"});
 }
 

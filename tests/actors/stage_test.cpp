@@ -85,7 +85,8 @@ struct stage_in_steps {
     REQUIRE(memory);
     system.send(at,
                 batch{generation,
-                      {microbatch, 4, {*std::move(memory), 0, type, {}}, {}}});
+                      {microbatch, 4, {*std::move(memory), 0, type, {}}, {}},
+                      {}});
   }
   std::string doing() { return board.doing_of(0); }
 };

@@ -96,10 +96,11 @@ result<cost> measure(int stages, const std::string& schedule,
     [](const loss_figures&) -> result<void> { return {}; },
     [](std::int64_t, double) -> result<void> { return {}; }};
   const std::atomic<bool> never{false};
-  PD_CHECK(runner->run({all->training, 0, 0, true}, calls, never)); // warm
+  PD_CHECK(runner->run({.microbatches = microbatches}, calls, never)); // warm
   const auto cpu = cpu_s();
   const auto begin = now_us();
-  PD_CHECK(runner->run({all->training, 1, microbatches, true}, calls, never));
+  PD_CHECK(
+    runner->run({.epoch = 1, .microbatches = microbatches}, calls, never));
   const auto wall = static_cast<double>(now_us() - begin);
   const auto actions = std::accumulate(
     all->training->rows.begin(), all->training->rows.end(), std::size_t{0},

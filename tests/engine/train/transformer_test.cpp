@@ -40,8 +40,8 @@ struct outcome {
 };
 
 outcome trained(const std::string& more, const std::string& precision) {
-  const auto what =
-    parse_job(tiny_vit + more, "x.toml", {"run.precision=" + precision});
+  const auto what = parse_job(tiny_vit + more, "x.toml",
+                              std::vector{"run.precision=" + precision});
   if (!what)
     FAIL(what.failure().message);
   auto with = open_session(*what, all_ops());

@@ -183,9 +183,10 @@ TEST_CASE("a job that is killed at 30 moments and goes on each time ends with "
   }
 }
 
-TEST_CASE("--resume begins anew where there is no checkpoint, and goes on from "
-          "the newest whole one where the newest is not",
-          "[end_to_end][resume]") {
+TEST_CASE(
+  "a resumed run begins anew where there is no checkpoint, and goes on from "
+  "the newest whole one where the newest is not",
+  "[end_to_end][resume]") {
   const resumed_job job{{"threads", two_stages}};
   const auto first = run(job.folder(), job.words());
   REQUIRE(first.status == 0);

@@ -193,8 +193,8 @@ void add_model_keys(std::vector<job_key>& to) {
                 .meaning = "what dropout layers drop, of a built-in model "
                            "that has some; `auto`: torchvision's (0.5; "
                            "`googlenet`, `mobilenet_v2`, `mnasnet1_0` 0.2, "
-                           "`googlenet`'s auxiliary heads 0.7, `densenet*` "
-                           "0)",
+                           "`googlenet`'s auxiliary heads 0.7, `densenet*`, "
+                           "`vit*` 0)",
                 .unit = "share",
                 .most = 0.99,
                 .refuse = unless_dropout});

@@ -1,8 +1,10 @@
 /// The vision transformer as torchvision has it. A layer is, with
 /// "encoder.layers.encoder_layer_<i>." in front of each name,
 ///
-///     ln_1  self_attention.in_proj .heads .out_proj  (+ x)  add_1
-///     ln_2  mlp.0 mlp.1 mlp.3                        (+ add_1)  add_2
+///     ln_1  self_attention.in_proj .heads .out_proj  dropout  (+ x) add_1
+///     ln_2  mlp.0 mlp.1 mlp.2 mlp.3 mlp.4                  (+ add_1) add_2
+///
+/// where mlp.1 is a GELU, mlp.2 and mlp.4 dropout.
 ///
 /// Paper: arXiv 2010.11929.
 
@@ -52,7 +54,8 @@ private:
 
   int add_encoder(int x) {
     const auto encoder = net_.within("encoder");
-    x = net_.add("pos_embedding", "position_embedding", {x});
+    x =
+      dropout("dropout", net_.add("pos_embedding", "position_embedding", {x}));
     {
       const auto layers = net_.within("layers");
       for (int i = 0; i < kind_.layers; ++i) {
@@ -67,8 +70,12 @@ private:
     return net_.add(name, "layer_norm", {x}, {{"eps", 1e-6}});
   }
 
+  int dropout(const text& name, int x) {
+    return net_.dropout(name, x, options_.dropout.value_or(0));
+  }
+
   int add_attention(int x) {
-    const auto y = add_heads(norm("ln_1", x));
+    const auto y = dropout("dropout", add_heads(norm("ln_1", x)));
     return net_.sum("add_1", x, y);
   }
 
@@ -89,8 +96,8 @@ private:
     {
       const auto block = net_.within("mlp");
       y = mlp_linear("0", y, kind_.mlp_features);
-      y = net_.add("1", "gelu", {y});
-      y = mlp_linear("3", y, kind_.features);
+      y = dropout("2", net_.add("1", "gelu", {y}));
+      y = dropout("4", mlp_linear("3", y, kind_.features));
     }
     return net_.sum("add_2", x, y);
   }

@@ -252,7 +252,7 @@ TEST_CASE("alexnet follows PyTorch's losses", "[end_to_end][training][slow]") {
 
 TEST_CASE("every model's first losses are PyTorch's",
           "[end_to_end][training][slow]") {
-  for (const auto* model : {"squeezenet1_0", "squeezenet1_1"})
+  for (const auto* model : {"squeezenet1_0", "squeezenet1_1", "vit_b_16"})
     check_begins(model);
 }
 

@@ -278,7 +278,7 @@ TEST_CASE("a block of a model ends where torchvision's module does",
   CHECK(ends(vit, "encoder.layers.encoder_layer_5")
         == "encoder.layers.encoder_layer_5.add_2");
   CHECK(ends(vit, "encoder.layers.encoder_layer_5.mlp")
-        == "encoder.layers.encoder_layer_5.mlp.3");
+        == "encoder.layers.encoder_layer_5.mlp.4");
 }
 
 TEST_CASE("a block's nodes stand together, and nothing of it comes later",
@@ -312,6 +312,12 @@ TEST_CASE("dropout is where torchvision has it", "[models]") {
   CHECK(dropouts("vgg19")
         == std::vector<std::string>{"classifier.2", "classifier.5"});
   CHECK(dropouts("squeezenet1_0") == std::vector<std::string>{"classifier.0"});
+  const auto of_vit = dropouts("vit_b_16");
+  CHECK(of_vit.size() == 1 + 3 * 12);
+  CHECK(of_vit[0] == "encoder.dropout");
+  CHECK(of_vit[1] == "encoder.layers.encoder_layer_0.dropout");
+  CHECK(of_vit[2] == "encoder.layers.encoder_layer_0.mlp.2");
+  CHECK(of_vit[3] == "encoder.layers.encoder_layer_0.mlp.4");
   CHECK(dropouts("resnet18").empty());
   CHECK(has_dropout("alexnet"));
   CHECK_FALSE(has_dropout("resnet18"));

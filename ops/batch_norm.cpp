@@ -10,7 +10,11 @@ made_op make_batch_norm(const attributes& settings) {
   as.eps = read.number("eps", as.eps, 1e-12, 1);
   as.momentum = read.number("momentum", as.momentum, 0, 1);
   as.relu = read.flag("relu", false);
+  as.relu6 = read.flag("relu6", false);
   PD_CHECK(read.finish());
+  if (as.relu && as.relu6)
+    return error{errc::bad_value,
+                 "batch_norm: relu6: wanted false beside relu = true"};
   return std::unique_ptr<op>{std::make_unique<batch_norm>(as)};
 }
 

@@ -1,4 +1,5 @@
-/// y = batch_norm(x), then + residual and ReLU where they are fused in.
+/// y = batch_norm(x), then + residual and ReLU or ReLU6 where they are fused
+/// in.
 
 #pragma once
 
@@ -11,7 +12,7 @@ namespace pd {
 /// the ReLU. Parameters: weight, bias [C]; running_mean, running_var [C];
 /// num_batches_tracked [], a counter.
 ///
-/// Settings: eps, momentum, relu.
+/// Settings: eps, momentum, relu or relu6.
 /// Paper: arXiv 1502.03167, algorithms 1 and 2.
 class batch_norm final : public op {
 public:
@@ -21,6 +22,7 @@ public:
     double eps = 1e-5;
     double momentum = 0.1; ///< weight of the batch in the running statistics
     bool relu = false;
+    bool relu6 = false;
   };
 
   explicit batch_norm(const settings& as) : as_{as} {}

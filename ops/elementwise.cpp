@@ -32,6 +32,13 @@ made_op make_relu(const attributes& settings) {
   return std::unique_ptr<op>{std::make_unique<elementwise>("relu")};
 }
 
+/// min(max(x, 0), 6). Paper: arXiv 1704.04861, section 3.
+made_op make_relu6(const attributes& settings) {
+  attribute_reader read{"relu6", settings};
+  PD_CHECK(read.finish());
+  return std::unique_ptr<op>{std::make_unique<elementwise>("relu6")};
+}
+
 made_op make_identity(const attributes& settings) {
   attribute_reader read{"identity", settings};
   PD_CHECK(read.finish());

@@ -36,6 +36,8 @@ using made_op = result<std::unique_ptr<op>>;
 
 [[nodiscard]] made_op make_relu(const attributes& settings);
 [[nodiscard]] made_op make_gelu(const attributes& settings);
+[[nodiscard]] made_op make_relu6(const attributes& settings);
+[[nodiscard]] made_op make_local_response_norm(const attributes& settings);
 [[nodiscard]] made_op make_add(const attributes& settings);
 [[nodiscard]] made_op make_dropout(const attributes& settings);
 [[nodiscard]] made_op make_identity(const attributes& settings);

@@ -22,8 +22,10 @@ result<shape> softmax_loss::infer(std::span<const shape> inputs) const {
 made_op make_softmax_loss(const attributes& settings) {
   attribute_reader read{"softmax_loss", settings};
   const auto smoothing = read.number("label_smoothing", 0, 0, 1);
+  const auto weight = read.number("weight", 1, 0, 1e6);
+  read.flag("auxiliary", false); // the graph's to know
   PD_CHECK(read.finish());
-  return std::unique_ptr<op>{std::make_unique<softmax_loss>(smoothing)};
+  return std::unique_ptr<op>{std::make_unique<softmax_loss>(smoothing, weight)};
 }
 
 } // namespace pd

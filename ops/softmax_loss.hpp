@@ -13,10 +13,15 @@ namespace pd {
 ///
 /// label_smoothing e: the target is (1 - e) on the label and e / K on each.
 /// Paper: arXiv 1512.00567, section 7.
+///
+/// weight: the loss, and so its gradient, is times this. `auxiliary` says that
+/// the loss is of an auxiliary head (engine/graph/graph.hpp).
 class softmax_loss final : public op {
 public:
-  explicit softmax_loss(double smoothing) : smoothing_{smoothing} {}
+  softmax_loss(double smoothing, double weight)
+    : smoothing_{smoothing}, weight_{weight} {}
   [[nodiscard]] double smoothing() const { return smoothing_; }
+  [[nodiscard]] double weight() const { return weight_; }
 
   [[nodiscard]] result<shape>
   infer(std::span<const shape> inputs) const override;
@@ -24,6 +29,7 @@ public:
 
 private:
   double smoothing_;
+  double weight_;
 };
 
 } // namespace pd

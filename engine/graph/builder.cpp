@@ -75,6 +75,15 @@ int graph_builder::batch_norm(const std::string& name, int x,
   return add(name, "batch_norm", {x}, std::move(settings));
 }
 
+int graph_builder::local_response_norm(
+  const std::string& name, int x, const local_response_norm_settings& with) {
+  return add(name, "local_response_norm", {x},
+             {{"size", with.size},
+              {"alpha", with.alpha},
+              {"beta", with.beta},
+              {"k", with.k}});
+}
+
 int graph_builder::relu(const std::string& name, int x) {
   return add(name, "relu", {x});
 }
@@ -125,11 +134,27 @@ int graph_builder::linear(const std::string& name, int x,
   return add(name, "linear", {x}, std::move(settings));
 }
 
+int graph_builder::labels() {
+  for (std::size_t i = 0; i < net_.nodes.size(); ++i)
+    if (net_.nodes[i].op == "labels")
+      return static_cast<int>(i);
+  net_.nodes.push_back({"labels", "labels", {}, {}});
+  return static_cast<int>(net_.nodes.size()) - 1;
+}
+
+int graph_builder::auxiliary_loss(const std::string& name, int logits,
+                                  double weight, double label_smoothing) {
+  attributes settings{{"auxiliary", true}, {"weight", weight}};
+  set_unless(settings, "label_smoothing", label_smoothing, 0.0);
+  const int truth = labels();
+  return add(name, "softmax_loss", {logits, truth}, std::move(settings));
+}
+
 int graph_builder::loss(int logits, double label_smoothing) {
-  const int labels = add("labels", "labels", {});
   attributes settings;
   set_unless(settings, "label_smoothing", label_smoothing, 0.0);
-  return add("loss", "softmax_loss", {logits, labels}, std::move(settings));
+  const int truth = labels();
+  return add("loss", "softmax_loss", {logits, truth}, std::move(settings));
 }
 
 result<graph> graph_builder::finish() {

@@ -55,16 +55,18 @@ struct batch_norm_settings {
   double momentum = 0.1;
 };
 
+struct local_response_norm_settings {
+  std::int64_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1;
+};
+
 struct pool_settings {
   std::int64_t kernel = 2;
   std::int64_t stride = 2;
   std::int64_t padding = 0;
   bool ceil_mode = false;
-};
-
-struct loss_settings {
-  double label_smoothing = 0;
-  double weight = 1;
 };
 
 class graph_builder {
@@ -99,6 +101,8 @@ public:
   int conv2d(const std::string& name, int x, const conv2d_settings& with);
   int batch_norm(const std::string& name, int x,
                  const batch_norm_settings& with = {});
+  int local_response_norm(const std::string& name, int x,
+                          const local_response_norm_settings& with);
   int relu(const std::string& name, int x);
   int relu6(const std::string& name, int x);
   int sum(const std::string& name, int x, int y);
@@ -112,6 +116,14 @@ public:
   int dropout(const std::string& name, int x, double p);
   int linear(const std::string& name, int x, std::int64_t out_features,
              const weight_init& init = {});
+
+  /// The node "labels"; it is made when it is first asked for.
+  int labels();
+
+  /// A loss of an auxiliary head, which counts so much. Name it "loss" within
+  /// the head.
+  int auxiliary_loss(const std::string& name, int logits, double weight,
+                     double label_smoothing = 0);
 
   /// The nodes "labels" and "loss" over the logits. The end of a network.
   int loss(int logits, double label_smoothing = 0);

@@ -65,6 +65,14 @@ public:
       if (net_.nodes[at(i)].op == "relu"
           && net_.nodes[at(i)].inputs.size() == 1)
         fuse_relu(i);
+    for (int i = 0; i < all; ++i)
+      if (net_.nodes[at(i)].op == "relu6"
+          && net_.nodes[at(i)].inputs.size() == 1)
+        fuse_relu6(i);
+    for (int i = 0; i < all; ++i)
+      if (kept_[at(i)] && !is_visible_[at(i)] && net_.nodes[at(i)].op == "add"
+          && !is_set(net_.nodes[at(i)], "relu"))
+        fuse_residual(i, i, nullptr);
     return compact(net_, kept_, value_of_);
   }
 
@@ -102,17 +110,25 @@ private:
   void fuse_relu(int relu) {
     const int inner = net_.nodes[at(relu)].inputs[0];
     const auto& made_by = net_.nodes[at(inner)];
-    if (!is_inner(inner) || is_set(made_by, "relu"))
+    if (!is_inner(inner) || has_clip(made_by))
       return;
-    if (made_by.op == "add" && fuse_residual(relu, inner))
+    if (made_by.op == "add" && fuse_residual(relu, inner, "relu"))
       return;
     if (made_by.op == "conv2d" || made_by.op == "linear"
         || made_by.op == "batch_norm" || made_by.op == "add")
-      put_at(relu, inner, made_by.inputs);
+      put_at(relu, inner, made_by.inputs, "relu");
   }
 
-  /// batch_norm + add + relu, the main branch (input 0) before the other.
-  bool fuse_residual(int relu, int sum) {
+  void fuse_relu6(int relu) {
+    const int inner = net_.nodes[at(relu)].inputs[0];
+    const auto& made_by = net_.nodes[at(inner)];
+    if (is_inner(inner) && made_by.op == "batch_norm" && !has_clip(made_by))
+      put_at(relu, inner, made_by.inputs, "relu6");
+  }
+
+  /// batch_norm + add (+ relu), the main branch (input 0) before the other.
+  /// end: the relu, or the sum itself.
+  bool fuse_residual(int end, int sum, const char* clip) {
     const auto summands = net_.nodes[at(sum)].inputs;
     if (summands.size() != 2)
       return false;
@@ -121,8 +137,8 @@ private:
       const int other = summands[at(1 - k)];
       if (!is_plain_norm(branch) || !is_inner(branch))
         continue;
-      put_at(relu, branch, {net_.nodes[at(branch)].inputs[0], other});
       kept_[at(sum)] = false;
+      put_at(end, branch, {net_.nodes[at(branch)].inputs[0], other}, clip);
       return true;
     }
     return false;
@@ -130,17 +146,23 @@ private:
 
   [[nodiscard]] bool is_plain_norm(int i) const {
     const auto& own = net_.nodes[at(i)];
-    return own.op == "batch_norm" && own.inputs.size() == 1
-           && !is_set(own, "relu");
+    return own.op == "batch_norm" && own.inputs.size() == 1 && !has_clip(own);
   }
 
-  /// Puts node `inner`, with a relu, in the relu's place. Invariant (1).
-  void put_at(int relu, int inner, std::vector<int> inputs) {
+  static bool has_clip(const node& of) {
+    return is_set(of, "relu") || is_set(of, "relu6");
+  }
+
+  /// Puts node `inner` in the place of `end`. Invariant (1). clip: the setting
+  /// that it gets; null: none.
+  void put_at(int end, int inner, std::vector<int> inputs, const char* clip) {
     auto moved = net_.nodes[at(inner)];
-    moved.settings.insert_or_assign("relu", true);
+    if (clip != nullptr)
+      moved.settings.insert_or_assign(clip, true);
     moved.inputs = std::move(inputs);
-    net_.nodes[at(relu)] = std::move(moved);
+    net_.nodes[at(end)] = std::move(moved);
     kept_[at(inner)] = false;
+    kept_[at(end)] = true;
   }
 
   graph net_;

@@ -3,15 +3,17 @@
 ///
 ///     conv2d, linear + relu       -> the same with relu = true
 ///     batch_norm + relu           -> batch_norm with relu = true
+///     batch_norm + relu6          -> batch_norm with relu6 = true
 ///     batch_norm + add(2) + relu  -> batch_norm with the other summand as its
 ///                                    second input and relu = true
+///     batch_norm + add(2)         -> the same without the relu
 ///     add + relu                  -> add with relu = true
 ///     identity, dropout with p = 0 -> gone
 ///
 /// Invariants:
 ///
 /// (1) A fused node keeps the name of the node with the parameters, so
-///     parameters keep their names; it stands where the relu stood.
+///     parameters keep their names; it stands where the last of them stood.
 ///
 /// (2) A value is only fused away if exactly one node takes it, and it is not
 ///     among those that must stay visible.

@@ -7,6 +7,16 @@
 
 namespace pd {
 
+bool is_loss(const node& of) {
+  return of.op == "softmax_loss";
+}
+
+bool is_auxiliary_loss(const node& of) {
+  const auto found = of.settings.find("auxiliary");
+  return is_loss(of) && found != of.settings.end()
+         && found->second == attribute{true};
+}
+
 result<int> graph::find(const std::string& node_name) const {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < nodes.size(); ++i) {

@@ -18,6 +18,14 @@ struct node {
   std::vector<int> inputs; ///< indices of earlier nodes
 };
 
+/// True for a softmax_loss.
+[[nodiscard]] bool is_loss(const node& of);
+
+/// True for a loss with the setting `auxiliary`: one of a head beside the
+/// network, whose gradient helps in training. Nobody is told its value, and an
+/// evaluation does not compute it. Paper: arXiv 1409.4842, section 5.
+[[nodiscard]] bool is_auxiliary_loss(const node& of);
+
 /// Invariants:
 ///
 /// (1) Every input of a node stands before it; so the order of `nodes` is an

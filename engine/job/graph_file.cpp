@@ -131,6 +131,7 @@ public:
                                         "last node"};
     if (index_.contains(from.name))
       return error{errc::bad_value, node_label(from) + ": is there twice"};
+    PD_CHECK(check_last(from));
     node made{from.name, from.op, from.settings, {}};
     for (const auto& each : from.inputs.value_or(default_inputs(from))) {
       PD_TRY(const int index, find(each, from));
@@ -148,7 +149,7 @@ public:
         return done.failure().within(path);
     const auto takers = made_.consumers();
     for (std::size_t i = 0; i + 1 < takers.size(); ++i)
-      if (takers[i].empty())
+      if (takers[i].empty() && !is_auxiliary_loss(made_.nodes[i]))
         return error{errc::bad_value, place_text(path, lines_[i]) + ": node '"
                                         + made_.nodes[i].name
                                         + "': no node takes its output"};
@@ -163,6 +164,16 @@ private:
     return {last_};
   }
 
+  /// An auxiliary loss is nobody's input.
+  [[nodiscard]] result<void> check_last(const node_text& of) const {
+    if (of.inputs || !is_after_head_)
+      return {};
+    return error{errc::bad_value, node_label(of)
+                                    + ": wanted inputs, since the node before "
+                                      "is the auxiliary loss '"
+                                    + last_ + "'"};
+  }
+
   /// Makes the op, and keeps it not, for what is wrong with its settings.
   [[nodiscard]] result<void> check_op(const node& at) const {
     if (ops_ == nullptr)
@@ -172,7 +183,8 @@ private:
   }
 
   void append(node made, int line) {
-    has_loss_ = made.op == loss_op;
+    is_after_head_ = is_auxiliary_loss(made);
+    has_loss_ = is_loss(made) && !is_after_head_;
     if (made.name != labels_name)
       last_ = made.name;
     index_[made.name] = static_cast<int>(made_.nodes.size());
@@ -199,6 +211,7 @@ private:
   std::vector<int> lines_; ///< of each node
   std::string last_;       ///< the node before
   bool has_loss_ = false;
+  bool is_after_head_ = false; ///< the node before is an auxiliary loss
 };
 
 result<std::string> read_name(const toml_section& from,

@@ -24,6 +24,7 @@ struct model_spec {
   std::int64_t classes = 10;
   image_extents image{28, 28, 1};
   std::optional<double> dropout; ///< empty: the model's own
+  bool aux_logits = true;        ///< of googlenet and inception_v3
 };
 
 struct data_spec {

@@ -61,6 +61,12 @@ std::string unless_checkpoints(const job& j) {
                 "checkpoint.directory", j.checkpoint.directory);
 }
 
+std::string unless_heads(const job& j) {
+  const auto& name = j.model.name;
+  return unless(name == "googlenet" || name == "inception_v3",
+                "googlenet or inception_v3", "model.name", name);
+}
+
 std::string unless_sgd(const job& j) {
   const auto& name = j.optimizer.rule.name;
   return unless(name == "sgd", "sgd", "optimizer.name", name);
@@ -198,6 +204,14 @@ void add_model_keys(std::vector<job_key>& to) {
                 .unit = "share",
                 .most = 0.99,
                 .refuse = unless_dropout});
+  to.push_back({.section = "model",
+                .name = "aux_logits",
+                .place = PD_AT(model.aux_logits),
+                .meaning = "`googlenet`, `inception_v3` only: with their "
+                           "auxiliary heads, which help in training; "
+                           "`inception_v3` needs 299x299 pixels for its, 75x75 "
+                           "without",
+                .refuse = unless_heads});
 }
 
 void add_data_keys(std::vector<job_key>& to) {

@@ -18,6 +18,11 @@ inline int add_image(graph_builder& to, const model_options& options) {
 [[nodiscard]] result<graph> build_mlp(const model_options& options);
 [[nodiscard]] result<graph> build_lenet(const model_options& options);
 [[nodiscard]] result<graph> build_alexnet(const model_options& options);
+[[nodiscard]] result<graph> build_alexnet_lrn(const model_options& options);
+[[nodiscard]] result<graph> build_mobilenet_v2(const model_options& options);
+[[nodiscard]] result<graph> build_mnasnet1_0(const model_options& options);
+[[nodiscard]] result<graph> build_googlenet(const model_options& options);
+[[nodiscard]] result<graph> build_inception_v3(const model_options& options);
 
 struct vgg_kind {
   const char* name = "";
@@ -36,6 +41,15 @@ struct resnet_kind {
 };
 [[nodiscard]] result<graph> build_resnet(const resnet_kind& kind,
                                          const model_options& options);
+
+struct densenet_kind {
+  const char* name = "";
+  std::int64_t first_channels = 64;
+  std::int64_t growth = 32;
+  std::array<int, 4> layers{}; ///< of denseblock1 ... denseblock4
+};
+[[nodiscard]] result<graph> build_densenet(const densenet_kind& kind,
+                                           const model_options& options);
 
 struct squeezenet_kind {
   const char* name = "";

@@ -17,11 +17,13 @@ struct model_row {
   const char* name;
   const char* text;
   std::int64_t parameters; ///< at imagenet's sizes, or fashion_mnist's
-  std::variant<plain_builder, vgg_kind, resnet_kind, squeezenet_kind, vit_kind>
+  std::variant<plain_builder, vgg_kind, resnet_kind, squeezenet_kind, vit_kind,
+               densenet_kind>
     kind;
 };
 
 const model_options imagenet{};
+const model_options large_imagenet{.height = 299, .width = 299};
 const model_options fashion_mnist{
   .classes = 10, .height = 28, .width = 28, .channels = 1};
 
@@ -65,6 +67,22 @@ const model_row rows[]{
    vit_kind{"vit_l_16", 16, 24, 16, 1024, 4096}},
   {"vit_l_32", "ViT-L, patches of 32x32", 306'535'400,
    vit_kind{"vit_l_32", 32, 24, 16, 1024, 4096}},
+  {"densenet121", "DenseNet-121", 7'978'856,
+   densenet_kind{"densenet121", 64, 32, {6, 12, 24, 16}}},
+  {"densenet161", "DenseNet-161", 28'681'000,
+   densenet_kind{"densenet161", 96, 48, {6, 12, 36, 24}}},
+  {"densenet169", "DenseNet-169", 14'149'480,
+   densenet_kind{"densenet169", 64, 32, {6, 12, 32, 32}}},
+  {"densenet201", "DenseNet-201", 20'013'928,
+   densenet_kind{"densenet201", 64, 32, {6, 12, 48, 32}}},
+  {"googlenet", "GoogLeNet with two auxiliary heads", 13'004'888,
+   build_googlenet},
+  {"inception_v3", "Inception v3 with an auxiliary head", 27'161'264,
+   build_inception_v3},
+  {"mobilenet_v2", "MobileNetV2", 3'504'872, build_mobilenet_v2},
+  {"mnasnet1_0", "MNASNet-B1 1.0", 4'383'312, build_mnasnet1_0},
+  {"alexnet_lrn", "the paper's AlexNet in one column", 62'378'344,
+   build_alexnet_lrn},
 };
 
 /// Builds any row's network.
@@ -78,6 +96,9 @@ struct row_builder {
   result<graph> operator()(const resnet_kind& kind) const {
     return build_resnet(kind, options);
   }
+  result<graph> operator()(const densenet_kind& kind) const {
+    return build_densenet(kind, options);
+  }
   result<graph> operator()(const squeezenet_kind& kind) const {
     return build_squeezenet(kind, options);
   }
@@ -87,9 +108,10 @@ struct row_builder {
 };
 
 const model_options& usual_options(const model_row& of) {
-  const bool is_small =
-    std::string{"mlp"} == of.name || std::string{"lenet"} == of.name;
-  return is_small ? fashion_mnist : imagenet;
+  const std::string name{of.name};
+  if (name == "inception_v3")
+    return large_imagenet;
+  return name == "mlp" || name == "lenet" ? fashion_mnist : imagenet;
 }
 
 /// "61.7 k", "25.6 M".

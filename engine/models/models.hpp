@@ -21,6 +21,7 @@ struct model_options {
   double label_smoothing = 0;
   /// The share of every dropout layer; by default each model's own.
   std::optional<double> dropout = std::nullopt;
+  bool has_auxiliary_heads = true; ///< of googlenet and inception_v3
 };
 
 /// The network from the node "input" to the node "loss", a softmax_loss over

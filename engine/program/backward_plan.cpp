@@ -33,7 +33,7 @@ public:
 
 private:
   [[nodiscard]] bool is_loss(int i) const {
-    return net_.net.nodes[at(i)].op == "softmax_loss";
+    return pd::is_loss(net_.net.nodes[at(i)]);
   }
 
   void add_gradients_from_outside() {

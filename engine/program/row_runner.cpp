@@ -316,7 +316,8 @@ void row_runner::hand_on(const chunk_state& chunk, std::int64_t microbatch) {
 void row_runner::report_loss(chunk_state& chunk, std::int64_t microbatch) {
   const auto& plan = chunk.parts.program->plan();
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-    if (chunk.op_of(at(plan.outputs[i])) != "softmax_loss")
+    const auto& made_by = chunk.parts.stage->net.net.nodes[at(plan.outputs[i])];
+    if (!is_loss(made_by) || is_auxiliary_loss(made_by))
       continue;
     const auto value = chunk.parts.program->output(
       first_microbatch_ + microbatch, static_cast<int>(i));

@@ -39,6 +39,7 @@ public:
   result<stage_plan> make() {
     for (int i = 0; i < nodes_; ++i)
       PD_CHECK(add_node(i));
+    mark_heads();
     if (plan_.options.is_training)
       PD_CHECK(plan_backward(plan_, net_, {ops_, on_}));
     hand_on_gradients();
@@ -48,7 +49,31 @@ public:
 
 private:
   [[nodiscard]] bool is_loss(int i) const {
-    return net_.net.nodes[at(i)].op == "softmax_loss";
+    return pd::is_loss(net_.net.nodes[at(i)]);
+  }
+
+  /// What only auxiliary losses need.
+  void mark_heads() {
+    for (int i = nodes_ - 1; i >= 0; --i) {
+      auto& own = plan_.nodes[at(i)];
+      const bool is_output =
+        std::ranges::find(plan_.outputs, i) != plan_.outputs.end();
+      own.is_of_auxiliary_head = is_auxiliary_loss(net_.net.nodes[at(i)])
+                                 || (!is_output && all_takers_are_of_heads(i));
+    }
+  }
+
+  [[nodiscard]] bool all_takers_are_of_heads(int i) const {
+    bool is_taken = false;
+    for (int taker = i + 1; taker < nodes_; ++taker) {
+      const auto& own = plan_.nodes[at(taker)];
+      if (std::ranges::find(own.inputs, i) == own.inputs.end())
+        continue;
+      is_taken = true;
+      if (!own.is_of_auxiliary_head)
+        return false;
+    }
+    return is_taken;
   }
 
   [[nodiscard]] tensor_type value_type(int i) const {

@@ -91,6 +91,7 @@ struct planned_node {
   std::optional<arena_place> workspace_again; ///< as placed_tensor::again
   bool is_repeated = false; ///< the backward runs its forward again
   bool has_backward = false;
+  bool is_of_auxiliary_head = false; ///< evaluations leave it out
   int output_grad = -1;
   int other_output_grad = -1;
   std::vector<int> input_grads;

@@ -319,7 +319,9 @@ void stage_program::bind_backward(slot& in,
 
 void stage_program::queue_forward(slot& in, std::size_t i, run_mode mode) {
   auto& node = in.nodes[i];
-  if (node.run == nullptr)
+  const bool is_left_out =
+    mode == run_mode::evaluation && plan_.nodes[i].is_of_auxiliary_head;
+  if (node.run == nullptr || is_left_out)
     return;
   for (std::size_t k = 0; k < node.inputs.size(); ++k)
     node.inputs[k] = in.values[at(plan_.nodes[i].inputs[k])];

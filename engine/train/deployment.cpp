@@ -26,11 +26,13 @@ std::size_t at(std::int64_t index) {
 }
 
 result<graph> build_named(const job& from) {
-  return build_model(from.model.name, {.classes = from.model.classes,
-                                       .height = from.model.image.height,
-                                       .width = from.model.image.width,
-                                       .channels = from.model.image.channels,
-                                       .dropout = from.model.dropout});
+  return build_model(from.model.name,
+                     {.classes = from.model.classes,
+                      .height = from.model.image.height,
+                      .width = from.model.image.width,
+                      .channels = from.model.image.channels,
+                      .dropout = from.model.dropout,
+                      .has_auxiliary_heads = from.model.aux_logits});
 }
 
 result<graph> build_network(const job& from, const registry& ops) {
@@ -405,7 +407,7 @@ result<graph> build_graph(const job& from, const registry& ops) {
   PD_TRY(auto net, build_network(from, ops));
   if (from.train.label_smoothing > 0)
     for (auto& each : net.nodes)
-      if (each.op == "softmax_loss")
+      if (is_loss(each))
         each.settings["label_smoothing"] = from.train.label_smoothing;
   return net;
 }

@@ -296,13 +296,18 @@ struct forward_pass {
 
 template <class T, int B>
 typename forward_pass<T, B>::loop normalize_loop(bool has_residual,
-                                                 bool has_relu, bool streams) {
+                                                 norm_clip clip, bool streams) {
   return with_flag(has_residual, [&](auto residual) {
-    return with_flag(has_relu, [&](auto relu) {
-      return with_flag(streams, [&](auto stream) {
-        return typename forward_pass<T, B>::loop{
-          normalize<T, B, residual(), relu(), stream()>};
-      });
+    return with_flag(streams, [&](auto stream) {
+      using loop = typename forward_pass<T, B>::loop;
+      switch (clip) {
+      case norm_clip::relu:
+        return loop{normalize<T, B, residual(), norm_clip::relu, stream()>};
+      case norm_clip::relu6:
+        return loop{normalize<T, B, residual(), norm_clip::relu6, stream()>};
+      default:
+        return loop{normalize<T, B, residual(), norm_clip::none, stream()>};
+      }
     });
   });
 }
@@ -434,6 +439,8 @@ void choose_loops(backward_pass<T, B>& pass, relu_mask mask, bool streams) {
   };
   if (mask == relu_mask::from_input)
     choose(std::integral_constant<relu_mask, relu_mask::from_input>{});
+  else if (mask == relu_mask::from_input_6)
+    choose(std::integral_constant<relu_mask, relu_mask::from_input_6>{});
   else if (mask == relu_mask::from_bits)
     choose(std::integral_constant<relu_mask, relu_mask::from_bits>{});
   else
@@ -480,7 +487,7 @@ public:
       numbers,
       scratch_of(call.scratch),
       operands,
-      normalize_loop<T, B>(has_residual_, set_.relu, streams(operands.y))};
+      normalize_loop<T, B>(has_residual_, clip(), streams(operands.y))};
     run_passes(grid_, group(), pass);
     if (call.is_training && !call.is_repeat)
       ++*call.parameters[batch_norm::batches].template as<std::int64_t>();
@@ -511,16 +518,26 @@ public:
 
   [[nodiscard]] std::string describe() const override {
     return "batch_norm:" + std::to_string(B) + "x" + to_string(dtype_of<T>)
-           + (has_residual_ ? "+add" : "") + (set_.relu ? "+relu" : "");
+           + (has_residual_ ? "+add" : "") + (set_.relu ? "+relu" : "")
+           + (set_.relu6 ? "+relu6" : "");
   }
 
 private:
-  [[nodiscard]] bool has_bits() const { return has_residual_ && set_.relu; }
+  [[nodiscard]] norm_clip clip() const {
+    return set_.relu    ? norm_clip::relu
+           : set_.relu6 ? norm_clip::relu6
+                        : norm_clip::none;
+  }
+
+  [[nodiscard]] bool has_bits() const {
+    return has_residual_ && clip() != norm_clip::none;
+  }
 
   [[nodiscard]] relu_mask mask() const {
-    return has_bits()  ? relu_mask::from_bits
-           : set_.relu ? relu_mask::from_input
-                       : relu_mask::none;
+    return has_bits()   ? relu_mask::from_bits
+           : set_.relu  ? relu_mask::from_input
+           : set_.relu6 ? relu_mask::from_input_6
+                        : relu_mask::none;
   }
 
   /// dz gets a place if it is an input gradient itself, or if it costs a sum

@@ -5,8 +5,8 @@
 /// is exact where x is near its mean: so a mean far above the deviation costs
 /// no accuracy.
 ///
-///     z = (x - K) scale + shift (+ residual);  y = z or relu(z)
-///     dz = dy, or 0 where relu cut z off
+///     z = (x - K) scale + shift (+ residual);  y = z, relu(z) or relu6(z)
+///     dz = dy, or 0 where that cut z off
 ///     dx = dz scale + ((x - K) slope + level)
 
 #pragma once
@@ -15,11 +15,15 @@
 
 namespace pd::cpu {
 
+/// What is fused behind a batch norm.
+enum class norm_clip : std::uint8_t { none, relu, relu6 };
+
 /// Where the mask of a fused ReLU comes from in backward.
 enum class relu_mask : std::uint8_t {
   none,
-  from_input, ///< z is computed again
-  from_bits,  ///< forward wrote them: z had a residual, which is not stashed
+  from_input,   ///< z is computed again
+  from_input_6, ///< likewise, of a ReLU6
+  from_bits,    ///< forward wrote them: z had a residual, which is not stashed
 };
 
 /// One channel block's numbers; a pointer to the first channel of each.
@@ -105,7 +109,27 @@ void sum_values(const norm_rows<T, B>& at, const float* center,
   sums.add_to(to, at.rows);
 }
 
-template <class T, int B, bool Residual, bool Relu, bool Streams>
+/// One bit a lane: neither end of the clip cuts z off.
+template <norm_clip Clip, int B>
+PD_INLINE lane_bits<B> kept_bits(const lanes<B>& z) {
+  const auto bits = mask_bits<B>(z);
+  if constexpr (Clip == norm_clip::relu6)
+    return static_cast<lane_bits<B>>(bits & mask_bits<B>(splat<B>(6) - z));
+  else
+    return bits;
+}
+
+template <norm_clip Clip, int B>
+PD_INLINE lanes<B> clipped(const lanes<B>& z) {
+  if constexpr (Clip == norm_clip::relu)
+    return relu<B>(z);
+  else if constexpr (Clip == norm_clip::relu6)
+    return relu6<B>(z);
+  else
+    return z;
+}
+
+template <class T, int B, bool Residual, norm_clip Clip, bool Streams>
 void normalize(norm_rows<T, B> at, norm_channels by) {
   const auto k = load<B>(by.center);
   const auto scale = load<B>(by.scale);
@@ -114,10 +138,9 @@ void normalize(norm_rows<T, B> at, norm_channels by) {
     auto z = (load<B>(at.x + i * at.step) - k) * scale + shift;
     if constexpr (Residual)
       z = z + load<B>(at.residual + i * at.step);
-    if constexpr (Residual && Relu)
-      at.bits[i] = mask_bits<B>(z);
-    if constexpr (Relu)
-      z = relu<B>(z);
+    if constexpr (Residual && Clip != norm_clip::none)
+      at.bits[i] = kept_bits<Clip, B>(z);
+    z = clipped<Clip, B>(z);
     if constexpr (Streams)
       stream<B>(at.y + i * at.step, z);
     else
@@ -132,6 +155,8 @@ PD_INLINE lanes<B> through_relu(const lanes<B>& dy, const lanes<B>& d,
                                 const lanes<B>& scale, const lanes<B>& shift) {
   if constexpr (Mask == relu_mask::from_input)
     return masked<B>(dy, d * scale, splat<B>(0) - shift); // z <= 0, exactly
+  else if constexpr (Mask == relu_mask::from_input_6)
+    return masked6<B>(dy, d * scale + shift);
   else if constexpr (Mask == relu_mask::from_bits)
     return masked<B>(dy, at.bits[i]);
   else

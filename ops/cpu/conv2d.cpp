@@ -6,6 +6,9 @@
 /// GEMM), the weight gradient of a gray image (to channels by 8), an 11 x 11
 /// kernel with stride 4 (to GEMM). Measured on AVX2 with oneDNN 2.6.
 ///
+/// The weight gradient of a wide depthwise kernel is our own
+/// (depthwise_gradient.hpp).
+///
 /// Weights are stored as the forward primitive wants them. The input gradient
 /// wants them in another order and gets a copy with each call: of ResNet-50's
 /// 94 MB a microbatch, about 1 % of its step at 16 images.
@@ -15,6 +18,7 @@
 #include "engine/base/text.hpp"
 #include "ops/cpu/conv2d_form.hpp"
 #include "ops/cpu/convert.hpp"
+#include "ops/cpu/depthwise_gradient.hpp"
 #include "ops/cpu/kernels.hpp"
 #include "ops/cpu/onednn.hpp"
 
@@ -191,6 +195,8 @@ private:
   void prepare_input(const conv2d_primitives& by);
   void prepare_weight(const conv2d_primitives& by, bool adds,
                       onednn_pass& pass);
+  void prepare_own_weight(const depthwise_gradient& by, bool adds,
+                          onednn_pass& pass) const;
 
   conv2d_problem is_;
   memory::desc weights_;    ///< as calls bring them
@@ -200,11 +206,22 @@ private:
   std::string description_;
 };
 
+/// Where oneDNN has none that is fast.
+std::optional<depthwise_gradient> own_gradient(const conv2d_problem& of,
+                                               const memory::desc& weights) {
+  if (of.has_bias || of.given_input.order != of.input.order
+      || of.given_input.type != of.output.type)
+    return std::nullopt;
+  return depthwise_gradient::make(of.form, of.input, of.output, weights);
+}
+
 std::string describe(const conv2d_problem& of, const conv2d_primitives& by) {
   std::string text = by.forward.impl_info_str();
-  text += std::string{" | "}
-          + (of.needs_input_grad ? by.input.impl_info_str() : "-") + " | "
-          + by.weight.impl_info_str();
+  text +=
+    std::string{" | "} + (of.needs_input_grad ? by.input.impl_info_str() : "-")
+    + " | "
+    + (own_gradient(of, by.forward.weights_desc()) ? "depthwise"
+                                                   : by.weight.impl_info_str());
   if (of.form.is_merged())
     text += ", " + std::to_string(of.form.groups) + " groups as "
             + std::to_string(of.form.form_groups);
@@ -230,6 +247,11 @@ conv2d_kernel::conv2d_kernel(const conv2d_problem& of,
   prepare_forward(by);
   if (is_.needs_input_grad)
     prepare_input(by);
+  if (const auto own = own_gradient(of, weights_)) {
+    prepare_own_weight(*own, false, weight_);
+    prepare_own_weight(*own, true, weight_adds_);
+    return;
+  }
   prepare_weight(by, false, weight_);
   prepare_weight(by, true, weight_adds_);
 }
@@ -350,6 +372,21 @@ void conv2d_kernel::prepare_weight(const conv2d_primitives& by, bool adds,
     pass.add(own, dw, weight_elems);
   if (adds && is_.has_bias)
     pass.add(own_bias, db, bias_elems);
+}
+
+void conv2d_kernel::prepare_own_weight(const depthwise_gradient& by, bool adds,
+                                       onednn_pass& pass) const {
+  const auto x = pass.outside();
+  const auto dy = pass.outside();
+  const auto dw = pass.outside();
+  const auto db = pass.outside(); // there is none
+  static_cast<void>(db);
+  pass.step([=](onednn_pass::pointers at) {
+    const auto* from = at[static_cast<std::size_t>(x)];
+    const auto* grad = at[static_cast<std::size_t>(dy)];
+    auto* to = static_cast<float*>(at[static_cast<std::size_t>(dw)]);
+    by.run(from, grad, to, adds);
+  });
 }
 
 // -- calls -------------------------------------------------------------------

@@ -1,5 +1,5 @@
-/// relu, add, identity: one pass each, in place where the plan allows it.
-/// Padding is zero and stays so, since each of them takes zeros to zero.
+/// relu, relu6, add, identity: one pass each, in place where the plan allows
+/// it. Padding is zero and stays so, since each of them takes zeros to zero.
 
 #include "ops/elementwise.hpp"
 
@@ -46,6 +46,22 @@ void add_into(const T* a, const T* b, T* y, std::int64_t elems) {
     elems, y, [](const auto& p, const auto& q) { return p + q; }, a, b);
 }
 
+/// y = min(max(x, 0), 6)
+template <class T>
+void relu6_into(const T* x, T* y, std::int64_t elems) {
+  map(
+    elems, y, [](const auto& a) { return relu6(a); }, x);
+}
+
+/// dx = dy where 0 < y < 6, else 0.
+template <class T>
+void mask6_into(const T* y, const T* dy, T* dx, std::int64_t elems) {
+  map(
+    elems, dx, [](const auto& g, const auto& z) { return masked6(g, z); }, dy,
+    y);
+}
+
+template <bool HasCeiling>
 class relu_kernel final : public kernel {
 public:
   explicit relu_kernel(const tensor_type& type) : type_{type} {}
@@ -57,7 +73,8 @@ public:
 
   void forward(const forward_call& call) override {
     with_type(type_.type, [&]<class T>(T*) {
-      relu_into(call.inputs[0].as<T>(), call.output.as<T>(), type_.elems());
+      constexpr auto into = HasCeiling ? relu6_into<T> : relu_into<T>;
+      into(call.inputs[0].as<T>(), call.output.as<T>(), type_.elems());
     });
   }
 
@@ -65,8 +82,9 @@ public:
     if (!call.input_grads[0])
       return;
     with_type(type_.type, [&]<class T>(T*) {
-      mask_into(call.output.as<T>(), call.output_grad.as<T>(),
-                call.input_grads[0].as<T>(), type_.elems());
+      constexpr auto into = HasCeiling ? mask6_into<T> : mask_into<T>;
+      into(call.output.as<T>(), call.output_grad.as<T>(),
+           call.input_grads[0].as<T>(), type_.elems());
     });
   }
 
@@ -148,7 +166,11 @@ made_kernel make(Ts&&... xs) {
 } // namespace
 
 made_kernel make_relu(const kernel_context& context) {
-  return make<relu_kernel>(context.output);
+  return make<relu_kernel<false>>(context.output);
+}
+
+made_kernel make_relu6(const kernel_context& context) {
+  return make<relu_kernel<true>>(context.output);
 }
 
 made_kernel make_identity(const kernel_context& context) {

@@ -35,6 +35,9 @@ using made_update = result<std::unique_ptr<update_rule>>;
 
 [[nodiscard]] made_kernel make_relu(const kernel_context& context);
 [[nodiscard]] made_kernel make_gelu(const kernel_context& context);
+[[nodiscard]] made_kernel make_relu6(const kernel_context& context);
+[[nodiscard]] made_kernel
+make_local_response_norm(const kernel_context& context);
 [[nodiscard]] made_kernel make_add(const kernel_context& context);
 [[nodiscard]] made_kernel make_dropout(const kernel_context& context);
 [[nodiscard]] made_kernel make_identity(const kernel_context& context);

@@ -254,6 +254,26 @@ PD_INLINE lanes<B> masked(const lanes<B>& g, const lanes<B>& z) {
   return masked<B>(g, z, lanes<B>{});
 }
 
+/// Lanes below 0 become 0, those above 6 become 6; a NaN stays a NaN.
+template <int B>
+PD_INLINE lanes<B> relu6(lanes<B> x) {
+  const auto most = splat<B>(6);
+  x = relu<B>(x);
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    x.at[i] = x.at[i] > most.at[i] ? most.at[i] : x.at[i];
+  return x;
+}
+
+/// The gradient `g` through a ReLU6 that gave, or took, `z`.
+template <int B>
+PD_INLINE lanes<B> masked6(lanes<B> g, const lanes<B>& z) {
+  const auto most = splat<B>(6);
+  g = masked<B>(g, z);
+  for (int i = 0; i < lanes<B>::parts; ++i)
+    g.at[i] = z.at[i] >= most.at[i] ? typename lanes<B>::part{} : g.at[i];
+  return g;
+}
+
 /// One bit a lane.
 template <int B>
 using lane_bits =

@@ -20,11 +20,12 @@ struct sample_loss {
 /// Few elements, so one thread. The workspace holds the probabilities.
 class softmax_loss_kernel final : public kernel {
 public:
-  softmax_loss_kernel(const tensor_type& logits, double smoothing)
+  softmax_loss_kernel(const tensor_type& logits, const softmax_loss& rule)
     : type_{logits.type},
       samples_{logits.extents[0]},
       classes_{logits.extents[1]},
-      smoothing_{smoothing} {}
+      smoothing_{rule.smoothing()},
+      weight_{rule.weight()} {}
 
   [[nodiscard]] kernel_needs needs() const override {
     return {.stashes_input = true, .workspace_bytes = samples_ * classes_ * 4};
@@ -58,8 +59,8 @@ private:
     }
     auto* out = call.output.f32();
     const auto counted = count(labels);
-    out[0] =
-      static_cast<float>(counted > 0 ? loss / static_cast<double>(counted) : 0);
+    const auto mean = counted > 0 ? loss / static_cast<double>(counted) : 0;
+    out[0] = static_cast<float>(weight_ * mean);
     out[1] = static_cast<float>(first);
     out[2] = static_cast<float>(in_five);
   }
@@ -106,9 +107,9 @@ private:
       for (std::int64_t k = 0; k < classes_; ++k) {
         const auto i = n * classes_ + k;
         const auto target = share + (labels[n] == k ? 1 - smoothing_ : 0);
-        dx[i] = labels[n] < 0
-                  ? T{}
-                  : T(static_cast<float>((double{p[i]} - target) / counted));
+        dx[i] = labels[n] < 0 ? T{}
+                              : T(static_cast<float>(
+                                weight_ * ((double{p[i]} - target) / counted)));
       }
   }
 
@@ -116,15 +117,15 @@ private:
   std::int64_t samples_;
   std::int64_t classes_;
   double smoothing_;
+  double weight_;
 };
 
 } // namespace
 
 made_kernel make_softmax_loss(const kernel_context& context) {
-  const auto smoothing =
-    dynamic_cast<const softmax_loss&>(context.rule).smoothing();
+  const auto& rule = dynamic_cast<const softmax_loss&>(context.rule);
   return std::unique_ptr<kernel>{
-    std::make_unique<softmax_loss_kernel>(context.inputs[0], smoothing)};
+    std::make_unique<softmax_loss_kernel>(context.inputs[0], rule)};
 }
 
 } // namespace pd::cpu

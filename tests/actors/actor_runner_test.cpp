@@ -93,6 +93,17 @@ std::vector<job> jobs_with_skips() {
   return made;
 }
 
+/// A network whose first stage has an auxiliary head, and so reads labels.
+job with_head(const std::string& text) {
+  auto made = read(text);
+  made.model.name = "";
+  made.model.file = PD_SOURCE_DIR "/tests/actors/auxiliary_head.toml";
+  return made;
+}
+
+const std::string head_stages = "[[stage]]\nuntil = 'head'\n"
+                                "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
+
 const std::vector<job>& all_jobs() {
   static const std::vector<job> jobs = [] {
     auto made = jobs_with_skips();
@@ -106,6 +117,9 @@ const std::vector<job>& all_jobs() {
            three_stages + rounds("zero-bubble-2p"),
            four_stages + rounds("interleaved") + "chunks = 2\n"})
       made.push_back(read(each));
+    for (const auto* schedule : {"", "[schedule]\nname = 'zero-bubble'\n"
+                                     "microbatches = 4\n"})
+      made.push_back(with_head(head_stages + schedule));
     return made;
   }();
   return jobs;
@@ -175,6 +189,26 @@ TEST_CASE("processes give the oracle's bits however late their actors and "
       ++seed;
     }
   }
+}
+
+TEST_CASE("an auxiliary head in the first stage trains as on one worker, and "
+          "counts",
+          "[actors]") {
+  const auto rounds_of_two =
+    std::string{"[schedule]\nname = '1f1b'\nmicrobatches = 2\n"};
+  const auto alone = outcome_of(with_head(rounds_of_two));
+  CHECK(outcome_of(with_head(head_stages + rounds_of_two), actor_runner::make)
+        == alone);
+  const auto first_weights = [](const outcome& of) {
+    return of.weights.at("conv1.weight");
+  };
+  auto with_other_cut =
+    with_head("[[stage]]\nuntil = 'head.conv'\n[[stage]]\n" + rounds_of_two);
+  CHECK(outcome_of(with_other_cut, actor_runner::make) == alone);
+  const auto fresh = with_head(rounds_of_two + "[optimizer]\nlr = 0\n");
+  CHECK(outcome_of(fresh).weights.at("head.fc.weight")
+        != alone.weights.at("head.fc.weight"));
+  CHECK(first_weights(outcome_of(fresh)) != first_weights(alone));
 }
 
 TEST_CASE("a stopped pass ends after whole rounds", "[actors]") {

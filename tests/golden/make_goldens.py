@@ -158,6 +158,10 @@ def conv2d(cases):
     add("seven_by_one", 2, 17, 9, 5, 12, [7, 1], padding=[3, 0], bias=False)
     add("depthwise_five", 2, 24, 9, 9, 24, 5, stride=2, padding=2, groups=24,
         bias=False)
+    add("depthwise_seven", 2, 16, 9, 12, 16, 7, padding=3, groups=16,
+        bias=False)
+    add("depthwise_five_small", 2, 9, 2, 3, 9, 5, padding=2, groups=9,
+        bias=False, relu=True)
     add("depthwise_odd", 2, 20, 7, 6, 20, 3, padding=1, groups=20, bias=False)
 
 
@@ -188,8 +192,9 @@ def linear(cases):
 
 def batch_norm(cases):
     def add(name, n, c, h, w, training=True, relu=False, residual=False,
-            eps=1e-5, momentum=0.1):
-        params = {"weight": operand(c), "bias": operand(c),
+            eps=1e-5, momentum=0.1, relu6=False):
+        params = {"weight": operand(c, scale=4.0 if relu6 else 1.0),
+                  "bias": operand(c),
                   "running_mean": operand(c, scale=0.3),
                   "running_var": rounded(operand(c).abs() + 0.5),
                   "num_batches_tracked": torch.tensor(7)}
@@ -201,14 +206,17 @@ def batch_norm(cases):
                              training, momentum, eps)
             if residual:
                 y = y + x[1]
-            return (F.relu(y) if relu else y), {
+            return (F.relu(y) if relu else F.relu6(y) if relu6 else y), {
                 "running_mean": mean, "running_var": var,
                 "num_batches_tracked": torch.tensor(8 if training else 7)}
 
         inputs = [rounded(operand(n, c, h, w) + 0.25)]
         if residual:
             inputs.append(operand(n, c, h, w))
-        cases.add(name, {"relu": relu, "eps": eps, "momentum": momentum},
+        settings = {"relu": relu, "eps": eps, "momentum": momentum}
+        if relu6:
+            settings["relu6"] = True
+        cases.add(name, settings,
                   forward, inputs, params, training=training)
 
     add("even", 2, 16, 6, 6)
@@ -224,6 +232,9 @@ def batch_norm(cases):
     add("evaluation_relu", 2, 7, 5, 3, training=False, relu=True)
     add("evaluation_residual_relu", 1, 12, 3, 5, training=False,
         residual=True, relu=True)
+    add("relu6", 2, 24, 5, 5, relu6=True)
+    add("relu6_odd", 3, 11, 4, 3, relu6=True)
+    add("residual_relu6", 2, 13, 4, 4, residual=True, relu6=True)
 
 
 # -- pooling -----------------------------------------------------------------
@@ -328,6 +339,29 @@ def add(cases):
                 key = f"{name}_{count}" + ("_relu" if with_relu else "")
                 cases.add(key, {"relu": with_relu}, forward,
                           [operand(*shape) for _ in range(count)])
+
+
+def relu6(cases):
+    for name, shape in SHAPES.items():
+        x = operand(*shape, scale=4.0)
+        x.view(-1)[:2] = torch.tensor([0.0, 6.0])  # the kinks: no gradient
+        cases.add(name, {}, lambda x, p: F.relu6(x[0]), [x])
+
+
+def local_response_norm(cases):
+    def add(name, n, c, h, w, size, alpha=1e-4, beta=0.75, k=1.0, scale=1.0):
+        cases.add(name, {"size": size, "alpha": alpha, "beta": beta, "k": k},
+                  lambda x, p: F.local_response_norm(x[0], size, alpha, beta, k),
+                  [operand(n, c, h, w, scale=scale)])
+
+    add("paper", 2, 24, 3, 4, 5, alpha=5e-4, k=2.0, scale=20.0)
+    add("strong", 2, 16, 4, 4, 5, alpha=1.0)
+    add("odd", 3, 11, 5, 3, 3, alpha=0.5, k=0.5)
+    add("even_window", 2, 9, 3, 3, 4, alpha=1.0)
+    add("wider_than_channels", 1, 5, 4, 4, 9, alpha=2.0)
+    add("own_channel", 2, 8, 3, 5, 1, alpha=1.0, beta=0.5)
+    add("other_power", 1, 20, 2, 3, 7, alpha=1.0, beta=1.25, k=1.5)
+    add("one_pixel", 4, 33, 1, 1, 5, alpha=1.0)
 
 
 def identity(cases):
@@ -471,7 +505,7 @@ def of_label(logits, labels):
 
 
 def softmax_loss(cases):
-    def add(name, n, k, smoothing=0.0, ignored=(), scale=2.0):
+    def add(name, n, k, smoothing=0.0, ignored=(), scale=2.0, **more):
         labels = torch.randint(0, k, (n,), dtype=torch.int32)
         logits = operand(n, k, scale=scale)
         while ((logits == of_label(logits, labels)).sum(1) > 1).any():
@@ -484,11 +518,12 @@ def softmax_loss(cases):
             counted = truth >= 0
             loss = F.cross_entropy(x[0], truth, ignore_index=-1,
                                    label_smoothing=smoothing)
+            loss = loss * more.get("weight", 1)
             above = (x[0] > of_label(x[0], truth)).sum(1)
             top1, top5 = (((above < k) & counted).sum() for k in (1, 5))
             return torch.stack([loss, top1.double(), top5.double()])
 
-        cases.add(name, {"label_smoothing": smoothing}, forward,
+        cases.add(name, {"label_smoothing": smoothing, **more}, forward,
                   [logits, labels], output_grad=False)
 
     add("ten", 8, 10)
@@ -500,12 +535,15 @@ def softmax_loss(cases):
     add("large_logits", 4, 12, scale=60.0)
     add("thousand", 3, 1000, smoothing=0.1)
     add("two_classes", 9, 2)
+    add("weight", 6, 10, weight=0.3)
+    add("auxiliary", 5, 7, smoothing=0.1, weight=0.4, auxiliary=True)
 
 
 ALL = [conv2d, linear, batch_norm, max_pool, avg_pool, global_avg_pool,
        adaptive_avg_pool, relu, add, identity, dropout, flatten, concat,
        softmax_loss, layer_norm, gelu, tokens, class_token,
-       position_embedding, take_token, attention]
+       position_embedding, take_token, attention,
+       relu6, local_response_norm]
 
 
 def main():

@@ -10,7 +10,8 @@ lenet: 10 classes, 28x28, 1 channel).
 initial.txt has a line "model name mean std" for parameters as they start: what
 one draw of torch's generator came to, so a test allows for the sample's size.
 
-mlp and lenet are not in torchvision: here is what they are in PyTorch.
+mlp, lenet and alexnet_lrn are not in torchvision: here is what they are in
+PyTorch.
 `make(name, ...)` gives any model as pd-engine builds it under this name.
 """
 
@@ -27,9 +28,12 @@ VGGS = [f"vgg{depth}{norm}" for norm in ("", "_bn") for depth in (11, 13, 16, 19
 NAMES = ["mlp", "lenet", "alexnet", *VGGS, "resnet18", "resnet34", "resnet50",
          "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d",
          "squeezenet1_0", "squeezenet1_1", "vit_b_16", "vit_b_32", "vit_l_16",
-         "vit_l_32"]
+         "vit_l_32", "densenet121", "densenet161", "densenet169", "densenet201",
+         "googlenet", "inception_v3", "mobilenet_v2", "mnasnet1_0",
+         "alexnet_lrn"]
 MEASURED = ["lenet", "alexnet", "vgg11_bn", "resnet18", "resnext50_32x4d",
-            "squeezenet1_1", "vit_b_16"]
+            "squeezenet1_1", "vit_b_16", "densenet121", "googlenet",
+            "inception_v3", "mobilenet_v2", "mnasnet1_0"]
 
 
 # -- the models that torchvision does not have ---------------------------------
@@ -67,6 +71,30 @@ class LeNet(nn.Module):
         return self.fc3(x)
 
 
+class AlexNetLrn(nn.Module):
+    """The paper's (NIPS 2012), in one column."""
+
+    def __init__(self, classes, channels, dropout):
+        super().__init__()
+        norm = lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 96, 11, 4, 2), nn.ReLU(), norm(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), norm(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2))
+        self.avgpool = nn.AdaptiveAvgPool2d(6)
+        self.classifier = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(256 * 36, 4096), nn.ReLU(),
+            nn.Dropout(dropout), nn.Linear(4096, 4096), nn.ReLU(),
+            nn.Linear(4096, classes))
+
+    def forward(self, x):
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+
 def mlp(classes=10, height=28, width=28, channels=1):
     return Mlp(classes, height, width, channels)
 
@@ -86,14 +114,24 @@ def replace_first_convolution(model, channels):
                 return
 
 
+def has_dropout(name):
+    return not name.startswith(("mlp", "lenet", "resne", "vit"))
+
+
 def make(name, classes=1000, height=224, width=224, channels=3, dropout=None):
     """The model in PyTorch that pd-engine builds under this name."""
     if name in ("mlp", "lenet"):
         kind = mlp if name == "mlp" else lenet
         return kind(classes, height, width, channels)
+    if name == "alexnet_lrn":
+        return AlexNetLrn(classes, channels, 0.5 if dropout is None else dropout)
     settings = {"num_classes": classes}
-    if dropout is not None and name.startswith(("alexnet", "vgg")):
-        settings["dropout"] = dropout
+    if dropout is not None and has_dropout(name):
+        settings["drop_rate" if name.startswith("densenet") else "dropout"] = dropout
+    if dropout is not None and name == "googlenet":
+        settings["dropout_aux"] = dropout
+    if name in ("googlenet", "inception_v3"):
+        settings["init_weights"] = True
     if name.startswith("vit"):
         settings["image_size"] = height
     model = getattr(torchvision.models, name)(weights=None, **settings)

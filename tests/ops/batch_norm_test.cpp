@@ -16,6 +16,12 @@ TEST_CASE("batch_norm allocates nothing once it is made", "[ops][batch_norm]") {
   check_allocates_nothing("batch_norm");
 }
 
+TEST_CASE("a batch_norm with both relu and relu6 is refused",
+          "[ops][batch_norm]") {
+  CHECK(refusal("batch_norm", {{"relu", true}, {"relu6", true}}, {{1, 2}})
+        == "batch_norm: relu6: wanted false beside relu = true");
+}
+
 TEST_CASE("a batch_norm whose residual has another shape is refused",
           "[ops][batch_norm]") {
   CHECK(refusal("batch_norm", {}, {{1, 2, 3, 3}, {1, 2, 3, 4}})

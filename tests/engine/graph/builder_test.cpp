@@ -35,6 +35,25 @@ TEST_CASE("a builder writes what it is told, in order", "[graph][builder]") {
                  "loss = softmax_loss(fc, labels)"});
 }
 
+TEST_CASE("losses of heads and of the network have the same labels",
+          "[graph][builder]") {
+  graph_builder net{"tiny"};
+  const auto x = net.flatten("flatten", net.input({3, 8, 8}));
+  {
+    const auto head = net.within("head");
+    net.auxiliary_loss("loss", net.linear("fc", x, 10), 0.4);
+  }
+  net.loss(net.linear("fc", x, 10));
+  CHECK(
+    built(net)
+    == lines{"input = input() extents=[3, 8, 8]", "flatten = flatten(input)",
+             "head.fc = linear(flatten) out_features=10", "labels = labels()",
+             "head.loss = softmax_loss(head.fc, labels) auxiliary=true "
+             "weight=0.4",
+             "fc = linear(flatten) out_features=10",
+             "loss = softmax_loss(fc, labels)"});
+}
+
 TEST_CASE("a builder writes the settings that are not an op's default",
           "[graph][builder]") {
   graph_builder net{"tiny"};

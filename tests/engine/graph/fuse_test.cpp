@@ -176,15 +176,45 @@ TEST_CASE("an identity that must stay visible stays", "[graph][fuse]") {
   CHECK(net.fused({"i"}) == lines{"i = identity(input)"});
 }
 
-TEST_CASE("a sum whose value two nodes take keeps its norm", "[graph][fuse]") {
+TEST_CASE("a relu6 is fused into a norm, and into nothing else",
+          "[graph][fuse]") {
+  network norm;
+  norm.build.relu6("r", norm.build.batch_norm("b", norm.x));
+  CHECK(norm.fused() == lines{"b = batch_norm(input) relu6=true"});
+  network twice;
+  const auto b = twice.build.relu("r1", twice.build.batch_norm("b", twice.x));
+  twice.build.relu6("r2", b);
+  CHECK(twice.fused()
+        == lines{"b = batch_norm(input) relu=true", "r2 = relu6(b)"});
+  network convolution;
+  convolution.build.relu6("r",
+                          convolution.build.conv2d("c", convolution.x, {}));
+  CHECK(convolution.fused().size() == 2);
+}
+
+TEST_CASE("a norm takes a residual that no relu follows", "[graph][fuse]") {
+  network net;
+  const auto b = net.build.batch_norm("b", net.x);
+  net.build.flatten("f", net.build.sum("s", b, net.x));
+  CHECK(net.fused() == lines{"b = batch_norm(input, input)", "f = flatten(b)"});
+
+  network with_relu6;
+  const auto c = with_relu6.build.batch_norm("c", with_relu6.x);
+  with_relu6.build.relu6("r", with_relu6.build.sum("s", c, with_relu6.x));
+  CHECK(with_relu6.fused()
+        == lines{"c = batch_norm(input, input)", "r = relu6(c)"});
+}
+
+TEST_CASE("a sum whose value two nodes take keeps its relu apart",
+          "[graph][fuse]") {
   network net;
   const auto b = net.build.batch_norm("b", net.x);
   const auto s = net.build.sum("s", b, net.x);
   net.build.relu("r", s);
   net.build.flatten("f", s);
-  CHECK(net.fused()
-        == lines{"b = batch_norm(input)", "s = add(b, input)", "r = relu(s)",
-                 "f = flatten(s)"});
+  CHECK(
+    net.fused()
+    == lines{"b = batch_norm(input, input)", "r = relu(b)", "f = flatten(b)"});
 }
 
 TEST_CASE("a norm that has its relu, or its residual, takes no other",
@@ -212,16 +242,15 @@ TEST_CASE("a norm added to itself is no residual", "[graph][fuse]") {
         == lines{"b = batch_norm(input)", "s = add(b, b) relu=true"});
 }
 
-TEST_CASE("norm and add without a relu, and dropouts that drop, stay",
-          "[graph][fuse]") {
+TEST_CASE("dropouts that drop stay", "[graph][fuse]") {
   network net;
   const auto b = net.build.batch_norm("b", net.x);
   const auto s = net.build.sum("s", b, net.x);
   const auto d = net.build.dropout("d", s, 0.5);
   net.build.add("e", "dropout", {d}); // its p is the op's default
   CHECK(net.fused()
-        == lines{"b = batch_norm(input)", "s = add(b, input)",
-                 "d = dropout(s) p=0.5", "e = dropout(d)"});
+        == lines{"b = batch_norm(input, input)", "d = dropout(b) p=0.5",
+                 "e = dropout(d)"});
 }
 
 TEST_CASE("a relu behind a relu or a pooling stays", "[graph][fuse]") {

@@ -77,6 +77,33 @@ TEST_CASE("a graph without a loss gets one", "[job][graph_file]") {
   CHECK(read->validate());
 }
 
+TEST_CASE("auxiliary losses stand anywhere before the loss, and the node after "
+          "one says its inputs",
+          "[job][graph_file]") {
+  const std::string head = "[[node]]\nname = 'stem'\nop = 'relu'\n"
+                           "[[node]]\nname = 'head'\nop = 'softmax_loss'\n"
+                           "auxiliary = true\n";
+  const auto read =
+    parse(head + "[[node]]\nname = 'fc'\nop = 'linear'\ninputs = 'stem'\n");
+  REQUIRE(read);
+  REQUIRE(read->nodes.size() == 6);
+  CHECK(read->nodes[3].inputs == std::vector<int>{1, 2});
+  CHECK(is_auxiliary_loss(read->nodes[3]));
+  CHECK(read->nodes[5].name == "loss");
+  CHECK(read->nodes[5].inputs == std::vector<int>{4, 2});
+  CHECK_FALSE(is_auxiliary_loss(read->nodes[5]));
+
+  const auto guessed = parse(head + "[[node]]\nname = 'fc'\nop = 'linear'\n");
+  REQUIRE(!guessed);
+  CHECK(guessed.failure().message
+        == "net.toml:8: node 'fc': wanted inputs, since the node before is the "
+           "auxiliary loss 'head'");
+  const auto ends_there = parse(head);
+  REQUIRE(!ends_there);
+  CHECK_THAT(ends_there.failure().message,
+             Catch::Contains("node 'loss': wanted inputs"));
+}
+
 TEST_CASE("a loss of the file is kept", "[job][graph_file]") {
   const auto read = parse("[[node]]\nname = 'fc'\nop = 'linear'\n"
                           "[[node]]\nname = 'end'\nop = 'softmax_loss'\n"

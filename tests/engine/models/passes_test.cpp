@@ -89,8 +89,10 @@ void check_cut(const typed_graph& whole, int at) {
 TEST_CASE("fusing keeps every model's parameters, shapes and loss, and is "
           "done at once",
           "[models][fuse]") {
-  for (const auto* name : {"mlp", "lenet", "alexnet", "vgg11", "vgg11_bn",
-                           "resnet18", "resnet50", "resnext50_32x4d"}) {
+  for (const auto* name :
+       {"mlp", "lenet", "alexnet", "vgg11", "vgg11_bn", "resnet18", "resnet50",
+        "resnext50_32x4d", "squeezenet1_1", "densenet121", "googlenet",
+        "mobilenet_v2", "mnasnet1_0", "alexnet_lrn"}) {
     INFO(name);
     const auto net = build_model(
       name, {.classes = 10, .height = 64, .width = 64, .dropout = 0});

@@ -1,6 +1,7 @@
 #include "engine/program/stage_program.hpp"
 
 #include "engine/device/cpu_device.hpp"
+#include "engine/graph/builder.hpp"
 #include "engine/graph/fuse.hpp"
 #include "engine/program/optimizer.hpp"
 #include "tests/support/allocation_counter.hpp"
@@ -361,6 +362,43 @@ TEST_CASE("evaluation changes no weight and no statistic",
   program->forward(0, inputs, run_mode::evaluation);
   program->release(0);
   CHECK(all_weights(*program) == before);
+}
+
+TEST_CASE("an evaluation leaves auxiliary heads out, and nothing else",
+          "[program][stage_program]") {
+  cpu_device on;
+  graph_builder net{"with_head"};
+  auto x = net.relu("stem", net.conv2d("conv", net.input({3, 12, 12}),
+                                       {.out_channels = 4, .kernel = 3}));
+  {
+    net.labels();
+    const auto head = net.within("head");
+    const int wide = net.linear("fc1", net.flatten("flatten", x), 8);
+    const int logits = net.linear("fc2", net.relu("relu", wide), classes);
+    net.auxiliary_loss("loss", logits, 0.5);
+  }
+  net.loss(net.linear("fc", net.flatten("flatten", x), classes));
+  auto made = infer(fuse(place_inputs(*net.finish())).net, all_ops(), samples);
+  REQUIRE(made);
+  auto plan = plan_stage(*made, all_ops(), on, {.in_flight = 2});
+  REQUIRE(plan);
+  for (const auto& each : plan->nodes)
+    CHECK(each.is_of_auxiliary_head == each.name.starts_with("head."));
+  auto program = stage_program::make(std::move(*plan), on);
+  REQUIRE(program);
+  const auto& outputs = (*program)->plan().outputs;
+  REQUIRE(outputs.size() == 2);
+  const auto head_loss = [&](std::int64_t microbatch) {
+    return (*program)->output(microbatch, 0).data<float>()[0];
+  };
+  const auto inputs = batch(on, (*program)->plan(), 1);
+  (*program)->forward(0, inputs, run_mode::evaluation);
+  CHECK(head_loss(0) == 0); // fresh memory
+  const auto evaluated = (*program)->output(0, 1).data<float>()[0];
+  (*program)->forward(1, inputs, run_mode::training);
+  CHECK(head_loss(1) > 0);
+  CHECK((*program)->output(1, 1).data<float>()[0] == evaluated);
+  CHECK(evaluated > 0);
 }
 
 TEST_CASE("clipping keeps the direction and bounds the norm",

@@ -26,7 +26,8 @@ coordinator::coordinator(coordinator_actor::pointer self,
   : self_{self},
     is_{std::move(options)},
     where_{is_.all->where()},
-    devices_(is_.workers.size()) {
+    devices_(is_.workers.size()),
+    measures_{where_.virtual_stages()} {
   self_->set_down_handler([this](const caf::down_msg& down) {
     worker_lost(down.source, down.reason);
   });
@@ -58,7 +59,8 @@ coordinator_actor::behavior_type coordinator::make_behavior() {
           [this](const statistics_aligned& x) { aligned(x); },
           [this](const weights_named& x) { self_->send(is_.client, x); },
           [this](const progress_reported& x) { forward(x); },
-          [this](const pass_done& x) { worker_done(x); }};
+          [this](const pass_done& x) { worker_done(x); },
+          [this](const round_measured& x) { measured(x); }};
 }
 
 void coordinator::forward(const progress_reported& what) {
@@ -112,6 +114,7 @@ void coordinator::begin(const run_pass& order) {
   pass_ = order;
   is_stopping_ = has_started_ = false;
   begun_ = 0;
+  measures_ = round_sums{where_.virtual_stages()};
   sum_ = {generation_, 0, std::vector<std::int64_t>(is_.workers.size()), {}};
   workers_left_ = where_.workers();
   if (order.is_training)
@@ -145,6 +148,14 @@ void coordinator::worker_done(const pass_done& done) {
   sum_.busy_us[static_cast<std::size_t>(done.worker)] = done.busy_us;
   if (--workers_left_ == 0)
     self_->send(is_.client, sum_);
+}
+
+void coordinator::measured(const round_measured& what) {
+  if (what.generation != generation_)
+    return;
+  if (const auto sum =
+        measures_.add(what.round, what.stage, what.sum_of_squares))
+    tell_workers(round_joined{generation_, what.round, *sum});
 }
 
 // -- a pass that ends early --------------------------------------------------

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "actors/handles.hpp"
+#include "engine/program/round_sums.hpp"
 #include "engine/train/deployment.hpp"
 
 #include <caf/actor_addr.hpp>
@@ -55,6 +56,7 @@ private:
   void hold();
   void held(std::int64_t begun);
   void worker_done(const pass_done& done);
+  void measured(const round_measured& what);
   void save(const save_checkpoint& order);
   void write_shards(const checkpoint_begun& into);
   void copied();
@@ -89,6 +91,7 @@ private:
   int holds_left_ = 0;
   std::int64_t begun_ = 0;
   pass_over sum_;
+  round_sums measures_;
   std::optional<save_checkpoint> asked_; ///< for a checkpoint, until it begins
   int copies_left_ = 0;                  ///< of a checkpoint that begins
   std::vector<shard_stored> shards_;     ///< on the disk, or failed

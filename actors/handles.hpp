@@ -17,7 +17,7 @@ using stage_actor =
                    caf::replies_to<hold_pass>::with<pass_held>,
                    caf::reacts_to<end_pass_at>, caf::reacts_to<batch>,
                    caf::reacts_to<activation>, caf::reacts_to<gradient>,
-                   caf::reacts_to<round_reduced>>;
+                   caf::reacts_to<round_reduced>, caf::reacts_to<round_joined>>;
 
 using data_loader_actor =
   caf::typed_actor<caf::reacts_to<begin_pass>, caf::reacts_to<end_pass_at>,
@@ -42,7 +42,8 @@ using worker_actor = caf::typed_actor<
   caf::reacts_to<end_pass_at>, caf::reacts_to<align_statistics>,
   caf::reacts_to<statistics_aligned>, caf::reacts_to<store_shard>,
   caf::reacts_to<send_weights>, caf::reacts_to<report_status>,
-  caf::reacts_to<report_trace>, caf::reacts_to<open_log>>;
+  caf::reacts_to<report_trace>, caf::reacts_to<open_log>,
+  caf::reacts_to<round_joined>>;
 
 /// Likewise.
 using coordinator_actor = caf::typed_actor<
@@ -56,7 +57,8 @@ using coordinator_actor = caf::typed_actor<
   caf::reacts_to<worker_failed>, caf::reacts_to<process_ended>,
   caf::reacts_to<run_failed>, caf::reacts_to<status_reported>,
   caf::reacts_to<statistics_aligned>, caf::reacts_to<weights_named>,
-  caf::reacts_to<progress_reported>, caf::reacts_to<pass_done>>;
+  caf::reacts_to<progress_reported>, caf::reacts_to<pass_done>,
+  caf::reacts_to<round_measured>>;
 
 /// Who asked for the run: no actor of ours, but a mailbox that takes these.
 using client_actor =

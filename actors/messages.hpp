@@ -39,7 +39,10 @@
 ///     checkpointer  -> coordinator    shard_copied, shard_stored
 ///     coordinator   -> archivist      save_checkpoint, end_checkpoint
 ///     archivist     -> coordinator    checkpoint_begun, checkpoint_ended
-///     stage         -> coordinator    progress_reported, pass_done
+///     stage         -> coordinator    progress_reported, pass_done,
+///                                     round_measured
+///     coordinator   -> worker -> stage
+///                                     round_joined
 ///
 ///     anyone        -> rendezvous     set_key, close_store
 ///                                     get_key; the reply is key_value
@@ -307,6 +310,22 @@ struct pass_done {
   std::vector<std::string> broken; ///< files that its loader found so
 };
 
+/// A virtual stage's gradients of a round are whole, and this long; for joint
+/// updates.
+struct round_measured {
+  std::int64_t generation = 0;
+  int stage = 0;
+  std::int64_t round = 0;
+  double sum_of_squares = 0;
+};
+
+/// All stages' are; the sum over them, stage 0 first.
+struct round_joined {
+  std::int64_t generation = 0;
+  std::int64_t round = 0;
+  double sum_of_squares = 0;
+};
+
 /// The job cannot go on.
 struct run_failed {
   errc code = errc::failed;
@@ -418,6 +437,8 @@ PD_INSPECT(pass_done, x.generation, x.worker, x.stall_us, x.busy_us, x.broken)
 PD_INSPECT(run_failed, x.code, x.what)
 PD_INSPECT(batches_used, x.generation, x.count)
 PD_INSPECT(round_reduced, x.generation, x.chunk, x.round)
+PD_INSPECT(round_measured, x.generation, x.stage, x.round, x.sum_of_squares)
+PD_INSPECT(round_joined, x.generation, x.round, x.sum_of_squares)
 PD_INSPECT(receive_next)
 PD_INSPECT(slot_filled)
 PD_INSPECT(set_key, x.key, x.value)
@@ -515,6 +536,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(pd_engine, PD_FIRST_TYPE_ID)
   CAF_ADD_TYPE_ID(pd_engine, (pd::run_failed))
   CAF_ADD_TYPE_ID(pd_engine, (pd::batches_used))
   CAF_ADD_TYPE_ID(pd_engine, (pd::round_reduced))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::round_measured))
+  CAF_ADD_TYPE_ID(pd_engine, (pd::round_joined))
   CAF_ADD_TYPE_ID(pd_engine, (pd::receive_next))
   CAF_ADD_TYPE_ID(pd_engine, (pd::slot_filled))
   CAF_ADD_TYPE_ID(pd_engine, (pd::set_key))

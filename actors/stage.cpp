@@ -80,6 +80,11 @@ stage_actor::behavior_type stage::make_behavior() {
           [this](const round_reduced& x) {
             fact(x.generation,
                  [this, x] { runner_.round_reduced(x.chunk, x.round); });
+          },
+          [this](const round_joined& x) {
+            fact(x.generation, [this, x] {
+              runner_.round_joined(x.round, x.sum_of_squares);
+            });
           }};
 }
 
@@ -203,6 +208,13 @@ void stage::bucket_done(int chunk, std::int64_t round, int bucket,
                         const event& ready) {
   self_->send(is_.peers->sync,
               bucket_ready{generation_, chunk, round, bucket, ready});
+}
+
+void stage::round_measured(int chunk, std::int64_t round,
+                           double sum_of_squares) {
+  const int own = where_.virtual_stage(where_.stage_of(is_.worker), chunk);
+  self_->send(is_.peers->coordinator,
+              pd::round_measured{generation_, own, round, sum_of_squares});
 }
 
 void stage::loss(const loss_figures& of) {

@@ -69,6 +69,8 @@ private:
                 std::vector<tensor> values) override;
   void bucket_done(int chunk, std::int64_t round, int bucket,
                    const event& ready) override;
+  void round_measured(int chunk, std::int64_t round,
+                      double sum_of_squares) override;
   void loss(const loss_figures& of) override;
   void updated(int chunk, std::int64_t version, double lr) override;
   void batch_released(std::int64_t microbatch) override;

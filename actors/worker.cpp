@@ -69,6 +69,7 @@ worker_actor::behavior_type worker::make_behavior() {
     [this](const send_weights&) { give_weights(); },
     [this](const report_status&) { tell_status(); },
     [this](const report_trace&) { give_trace(); },
+    [this](const round_joined& x) { self_->send(stage_, x); },
     [this](const open_log& order) {
       if (const auto opened = log_to_file(order.path); !opened)
         log_warning(opened.failure().message);

@@ -376,8 +376,9 @@ void add_train_keys(std::vector<job_key>& to) {
   to.push_back({.section = "train",
                 .name = "clip_norm",
                 .place = PD_AT(train.clip_norm),
-                .meaning = "largest norm of all gradients together; 0: no "
-                           "limit",
+                .meaning = "largest norm of all gradients together, of all "
+                           "stages; 0: no limit; not of `pipedream` with "
+                           "several [[stage]]",
                 .most = 1e30});
   to.push_back({.section = "train",
                 .name = "label_smoothing",

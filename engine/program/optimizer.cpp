@@ -24,12 +24,26 @@ void optimizer::resume(std::int64_t updates, std::int64_t steps) {
   more_steps_ = steps - updates;
 }
 
-void optimizer::step(double grad_scale) {
+double optimizer::own_sum_of_squares() const {
+  const auto& weights = program_.weights();
+  return rule_->sum_of_squares(
+    {weights.gradients(), static_cast<std::size_t>(weights.trainable_elems())});
+}
+
+double optimizer::sum_of_squares() {
+  double sum = 0;
+  program_.work().run([&] { sum = own_sum_of_squares(); });
+  program_.work().synchronize();
+  return sum;
+}
+
+void optimizer::step(double grad_scale, std::optional<double> sum_of_squares) {
   const auto cell = static_cast<std::size_t>(updates_) % queued_.size();
   done_[cell].block();
   auto& weights = program_.weights();
   auto* from = &weights.newest();
-  queued_[cell] = {from, &weights.next(), updates_++, grad_scale};
+  queued_[cell] = {from, &weights.next(), updates_++, grad_scale,
+                   sum_of_squares};
   weights.commit();
   program_.work().run([this] { apply(); });
   done_[cell] = program_.work().record();
@@ -40,10 +54,10 @@ void optimizer::apply() {
     queued_[static_cast<std::size_t>(applied_++) % queued_.size()];
   auto& weights = program_.weights();
   auto scale = now.grad_scale;
-  const std::span<const float> grads{
-    weights.gradients(), static_cast<std::size_t>(weights.trainable_elems())};
   if (options_.clip_norm > 0) {
-    const auto norm = std::sqrt(rule_->sum_of_squares(grads)) * scale;
+    const auto sum =
+      now.sum_of_squares ? *now.sum_of_squares : own_sum_of_squares();
+    const auto norm = std::sqrt(sum) * scale;
     if (norm > options_.clip_norm)
       scale *= options_.clip_norm / (norm + 1e-6);
   }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace pd {
@@ -28,9 +29,13 @@ public:
   make(const optimizer_options& options, stage_program& program,
        const registry& ops, device& on);
 
+  /// Of the stage's gradients as they are now; waits for the stream.
+  [[nodiscard]] double sum_of_squares();
+
   /// Queues update number `updates()`; gradients are multiplied by grad_scale
-  /// first: 1 / microbatches of the round.
-  void step(double grad_scale = 1);
+  /// first: 1 / microbatches of the round. sum_of_squares: what clips them, if
+  /// other stages have a part in it; else this stage's own.
+  void step(double grad_scale = 1, std::optional<double> sum_of_squares = {});
 
   /// Goes on with update number `updates`, whose moments have seen `steps`
   /// before: fewer or more if the stage was cut otherwise then.
@@ -53,6 +58,7 @@ private:
   optimizer(optimizer_options options, stage_program& program)
     : options_{std::move(options)}, program_{program} {}
   void apply();
+  [[nodiscard]] double own_sum_of_squares() const;
 
   /// The update that runs next; several may be queued on a late stream.
   struct pending {
@@ -60,6 +66,7 @@ private:
     weight_version* to = nullptr;
     std::int64_t update = 0;
     double grad_scale = 1;
+    std::optional<double> sum_of_squares;
   };
 
   optimizer_options options_;

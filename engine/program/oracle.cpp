@@ -42,6 +42,12 @@ public:
     const int stage = where.stage_of(index_);
     of_.add_bucket({where.virtual_stage(stage, chunk), round, bucket}, ready);
   }
+  void round_measured(int chunk, std::int64_t round,
+                      double sum_of_squares) override {
+    const placement where{of_.all_->shape};
+    of_.add_measure(where.virtual_stage(where.stage_of(index_), chunk), round,
+                    sum_of_squares);
+  }
   void loss(const loss_figures& figures) override {
     of_.calls_.on_loss(figures);
   }
@@ -81,6 +87,7 @@ result<void> oracle::run(const oracle_pass& what, oracle_calls calls) {
   failure_ = {};
   begun_ = 0;
   is_ending_ = false;
+  measures_.emplace(placement{all_->shape}.virtual_stages());
   for (auto& each : workers_) {
     each->runner.start(all_, what.first_microbatch);
     each->runner.end_at(what.microbatches);
@@ -167,6 +174,12 @@ void oracle::add_bucket(const bucket_key& which, const event& ready) {
   for (int r = 0; r < where.replicas(stage); ++r)
     workers_[at(where.worker_at(stage, r))]->runner.round_reduced(chunk,
                                                                   which.round);
+}
+
+void oracle::add_measure(int virtual_stage, std::int64_t round, double value) {
+  if (const auto sum = measures_->add(round, virtual_stage, value))
+    for (auto& each : workers_)
+      each->runner.round_joined(round, *sum);
 }
 
 void oracle::sum(const bucket_key& which) {

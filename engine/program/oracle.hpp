@@ -5,11 +5,13 @@
 
 #pragma once
 
+#include "engine/program/round_sums.hpp"
 #include "engine/program/row_runner.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace pd {
@@ -67,6 +69,7 @@ private:
   };
 
   void add_bucket(const bucket_key& which, const event& ready);
+  void add_measure(int virtual_stage, std::int64_t round, double value);
   void sum(const bucket_key& which);
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] std::string waits() const;
@@ -79,6 +82,7 @@ private:
   bool is_ending_ = false;
   /// Of the replicas that have told it, until all have.
   std::map<bucket_key, std::vector<event>> buckets_;
+  std::optional<round_sums> measures_;
 };
 
 } // namespace pd

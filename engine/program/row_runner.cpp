@@ -86,6 +86,7 @@ void row_runner::start(std::shared_ptr<const timetable> all,
   next_ = 0;
   batches_.clear(); // of a pass that ended early
   batch_uses_.clear();
+  joint_sums_.clear();
   progress_ = std::make_unique<worker_progress>(*all_, links_, worker_);
   where_.emplace(all_->shape);
   const auto& where = *where_;
@@ -161,6 +162,12 @@ void row_runner::round_reduced(int chunk, std::int64_t round) {
     if (where.worker_of(stage, k) != worker_)
       progress_->backward_elsewhere(chunk, k);
   chunks_[at(chunk)]->reduced = round;
+  measure(*chunks_[at(chunk)], round);
+}
+
+void row_runner::round_joined(std::int64_t round, double sum_of_squares) {
+  joint_sums_[round] = sum_of_squares;
+  progress_->round_joined(round);
 }
 
 // -- what has to wait --------------------------------------------------------
@@ -397,18 +404,31 @@ void row_runner::acknowledge(const chunk_state& chunk,
 void row_runner::end_backward(chunk_state& chunk, const action& what) {
   release_batch(chunk, what.index);
   const auto round = round_of(what);
-  if (--chunk.left[at(round)] == 0 && has_replicas()
-      && chunk.parts.buckets.empty()) {
+  if (--chunk.left[at(round)] > 0)
+    return;
+  if (!has_replicas())
+    return measure(chunk, round);
+  if (chunk.parts.buckets.empty()) {
     PD_ASSERT_EQ(chunk.parts.program->weights().trainable_elems(), 0);
     round_reduced(chunk.index, round);
   }
+}
+
+/// @pre the round's gradients are whole
+void row_runner::measure(const chunk_state& chunk, std::int64_t round) {
+  if (all_->joint_updates && where_->replica_of(worker_) == 0)
+    to_.round_measured(chunk.index, round,
+                       chunk.parts.updates->sum_of_squares());
 }
 
 void row_runner::run_update(const action& what) {
   auto& chunk = chunk_of(what);
   const int stage = where_->stage_of(worker_);
   const auto lr = chunk.parts.updates->rate();
-  chunk.parts.updates->step(1.0 / static_cast<double>(all_->rounds[at(stage)]));
+  const auto joint = joint_sums_.find(what.index - 1);
+  chunk.parts.updates->step(1.0 / static_cast<double>(all_->rounds[at(stage)]),
+                            joint == joint_sums_.end() ? std::optional<double>{}
+                                                       : joint->second);
   to_.updated(chunk.index, what.index, lr);
 }
 

@@ -16,7 +16,11 @@
 ///     as they become whole, if it has other replicas. Nothing is read or
 ///     written in them by the row until the round is reduced.
 ///
-/// (4) Between two epochs nothing is in flight; versions in the timetable count
+/// (4) If updates are joint (timetable.hpp), replica 0 of each stage tells the
+///     sum of the squares of a round's gradients as soon as they are whole, and
+///     the update takes the sum over all stages.
+///
+/// (5) Between two epochs nothing is in flight; versions in the timetable count
 ///     from the epoch's start (schedule/action.hpp), in the weights from 0.
 ///
 /// Thread: one, the stage's.
@@ -73,6 +77,10 @@ public:
   /// answered once for all of them, by round_reduced().
   virtual void bucket_done(int chunk, std::int64_t round, int bucket,
                            const event& ready) = 0;
+  /// Invariant (4). To be answered by round_joined() once all stages said it,
+  /// to all workers.
+  virtual void round_measured(int chunk, std::int64_t round,
+                              double sum_of_squares) = 0;
   virtual void loss(const loss_figures& of) = 0;
   /// lr: of the update that was made.
   virtual void updated(int chunk, std::int64_t version, double lr) = 0;
@@ -116,6 +124,9 @@ public:
   /// The gradients of all replicas are in program.weights() now. May be told
   /// within the outbox's last bucket_done of the round.
   void round_reduced(int chunk, std::int64_t round);
+  /// All stages have measured the round. May be told within the outbox's
+  /// round_measured.
+  void round_joined(std::int64_t round, double sum_of_squares);
 
   // -- running ----------------------------------------------------------------
 
@@ -157,6 +168,7 @@ private:
   void acknowledge(const chunk_state& chunk, std::int64_t microbatch);
   void report_loss(chunk_state& chunk, std::int64_t microbatch);
   void end_backward(chunk_state& chunk, const action& what);
+  void measure(const chunk_state& chunk, std::int64_t round);
   [[nodiscard]] std::vector<tensor> inputs_of(chunk_state& chunk,
                                               std::int64_t microbatch);
   [[nodiscard]] std::vector<tensor> output_grads_of(chunk_state& chunk,
@@ -169,6 +181,7 @@ private:
   std::shared_ptr<const timetable> all_;
   std::optional<placement> where_; ///< of all_
   std::unique_ptr<worker_progress> progress_;
+  std::map<std::int64_t, double> joint_sums_; ///< of squares, by round
   std::map<std::int64_t, loaded_batch> batches_;
   std::map<std::int64_t, std::int64_t> batch_uses_; ///< chunks that are through
   std::size_t next_ = 0;

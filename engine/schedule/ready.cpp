@@ -52,6 +52,10 @@ std::string to_string(const missing& lack) {
   case want::round:
     return "waits for all backwards of the round that makes version " + number
            + " of stage " + std::to_string(lack.stage);
+  case want::joint_round:
+    return "waits for the gradients of all stages for the round that makes "
+           "version "
+           + number;
   case want::place:
     return "waits for a place in flight for microbatch " + number;
   case want::batch:
@@ -73,6 +77,8 @@ worker_progress::worker_progress(const timetable& head, const topology& links,
   depth_ = head.depth[at(stage)];
   replicas_ = place.replicas(stage);
   replica_ = place.replica_of(worker);
+  if (head.joint_updates)
+    joint_rounds_due_.assign(at(microbatches_ / round_), true);
   chunks_.resize(at(head.shape.chunks));
   for (int c = 0; c < head.shape.chunks; ++c) {
     auto& chunk = chunks_[at(c)];
@@ -194,6 +200,8 @@ missing worker_progress::lacks_round(const action& what) const {
     return {want::version, what.index - 1, chunk.virtual_stage};
   if (chunk.backwards_due[at(what.index - 1)] > 0)
     return {want::round, what.index, chunk.virtual_stage};
+  if (!joint_rounds_due_.empty() && joint_rounds_due_[at(what.index - 1)])
+    return {want::joint_round, what.index, chunk.virtual_stage};
   return {};
 }
 
@@ -215,6 +223,10 @@ void worker_progress::gradient_arrived(int chunk, std::int64_t microbatch,
 
 void worker_progress::backward_elsewhere(int chunk, std::int64_t microbatch) {
   count_backward(chunks_[at(chunk)], microbatch);
+}
+
+void worker_progress::round_joined(std::int64_t round) {
+  joint_rounds_due_[at(round)] = false;
 }
 
 void worker_progress::count_backward(chunk_state& chunk,

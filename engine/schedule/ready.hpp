@@ -6,7 +6,8 @@
 ///     B  its own F, the gradient of every downstream stage
 ///     I  as B
 ///     W  its own I
-///     U  every backward of its round, on every replica; the version before
+///     U  every backward of its round, on every replica, and if updates are
+///        joint on every stage; the version before
 ///     E  as F; the acknowledgement of the evaluation `depth` before it
 ///
 /// F, B, I and E need their version of the weights, too. The first stage has
@@ -42,9 +43,10 @@ enum class want : std::uint8_t {
   own_input,
   version,
   round,
-  place,    ///< one of `depth` in flight
-  batch,    ///< from the data loader: a runner of rows adds it to the rule
-  reduction ///< of a round's gradients over the replicas: likewise
+  joint_round, ///< on all stages
+  place,       ///< one of `depth` in flight
+  batch,       ///< from the data loader: a runner of rows adds it to the rule
+  reduction    ///< of a round's gradients over the replicas: likewise
 };
 
 /// Why an action cannot run yet.
@@ -85,12 +87,22 @@ public:
   /// Another replica of this stage has run B or W of a chunk.
   void backward_elsewhere(int chunk, std::int64_t microbatch);
 
+  /// The gradients of a round are whole on every stage. Told if updates are
+  /// joint.
+  void round_joined(std::int64_t round);
+
   /// This worker has run it. @pre lacks(what).what == want::nothing
   void done(const action& what);
 
   // -- what it knows ----------------------------------------------------------
 
   [[nodiscard]] std::int64_t in_flight() const { return in_flight_; }
+  /// Every replica's backwards of the round are done, at the chunk.
+  [[nodiscard]] bool is_round_whole(int chunk, std::int64_t round) const {
+    return chunks_[static_cast<std::size_t>(chunk)]
+             .backwards_due[static_cast<std::size_t>(round)]
+           == 0;
+  }
   [[nodiscard]] std::int64_t newest(int chunk) const {
     return chunks_[static_cast<std::size_t>(chunk)].newest;
   }
@@ -132,6 +144,7 @@ private:
   int replicas_, replica_;
   std::int64_t in_flight_ = 0; ///< of all chunks
   std::vector<chunk_state> chunks_;
+  std::vector<bool> joint_rounds_due_; ///< empty: updates are not joint
 };
 
 } // namespace pd

@@ -3,6 +3,7 @@
 #include "engine/base/assert.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <queue>
 
@@ -139,8 +140,11 @@ private:
            cost.gradient_transfer);
     if (cell.kind == act::evaluate) // its acknowledgement
       send(event::kind::gradient, stage, cell, to.upstream, 0);
-    if (is_last_of_backward(cell.kind))
+    if (is_last_of_backward(cell.kind)) {
       tell_replicas(worker, cell);
+      if (all_.joint_updates)
+        count_round(worker, cell);
+    }
   }
 
   void send(event::kind what, int from, const action& cell,
@@ -163,6 +167,18 @@ private:
       if (other == worker)
         continue;
       progress_[at(other)].backward_elsewhere(cell.chunk, cell.index);
+      try_next(other);
+    }
+  }
+
+  /// Tells all once the round is whole on every stage.
+  void count_round(int worker, const action& cell) {
+    const auto round = cell.index / all_.rounds[0];
+    if (!progress_[at(worker)].is_round_whole(cell.chunk, round)
+        || ++whole_[round] < place_.virtual_stages())
+      return;
+    for (int other = 0; other < place_.workers(); ++other) {
+      progress_[at(other)].round_joined(round);
       try_next(other);
     }
   }
@@ -194,6 +210,8 @@ private:
     made.awaited.index = lack.index;
     if (lack.what == want::round)
       return wait_for_round(made);
+    if (lack.what == want::joint_round)
+      return wait_for_joint_round(made);
     if (lack.what == want::place)
       return wait_for_place(made);
     made.awaited = awaited_by(cell, lack);
@@ -224,20 +242,34 @@ private:
   /// The first backward of the round that a replica has not run.
   [[nodiscard]] wait_link wait_for_round(wait_link made) const {
     const int stage = place_.stage_of(made.worker);
-    const auto round = all_.rounds[at(stage)];
-    for (int replica = 0; replica < place_.replicas(stage); ++replica) {
-      const int other = place_.worker_at(stage, replica);
-      const auto& cells = all_.rows[at(other)];
-      for (auto i = next_[at(other)]; i < cells.size(); ++i)
-        if (cells[i].chunk == place_.chunk_of_virtual(made.lack.stage)
-            && is_last_of_backward(cells[i].kind)
-            && cells[i].index / round == made.lack.index - 1) {
-          made.on_worker = other;
-          made.awaited = cells[i];
-          return made;
-        }
-    }
+    for (int replica = 0; replica < place_.replicas(stage); ++replica)
+      if (awaits_backward(made, place_.worker_at(stage, replica),
+                          place_.chunk_of_virtual(made.lack.stage)))
+        break;
     return made;
+  }
+
+  /// Likewise, of all stages.
+  [[nodiscard]] wait_link wait_for_joint_round(wait_link made) const {
+    for (int worker = 0; worker < place_.workers(); ++worker)
+      for (int chunk = 0; chunk < all_.shape.chunks; ++chunk)
+        if (awaits_backward(made, worker, chunk))
+          return made;
+    return made;
+  }
+
+  /// True if the worker has not run all of the round that `made` waits for.
+  bool awaits_backward(wait_link& made, int worker, int chunk) const {
+    const auto round = all_.rounds[at(place_.stage_of(worker))];
+    const auto& cells = all_.rows[at(worker)];
+    for (auto i = next_[at(worker)]; i < cells.size(); ++i)
+      if (cells[i].chunk == chunk && is_last_of_backward(cells[i].kind)
+          && cells[i].index / round == made.lack.index - 1) {
+        made.on_worker = worker;
+        made.awaited = cells[i];
+        return true;
+      }
+    return false;
   }
 
   /// What would next end a microbatch's stay here.
@@ -258,6 +290,7 @@ private:
   std::vector<worker_progress> progress_; ///< by worker, as all below
   std::vector<std::size_t> next_;         ///< its action in the row
   std::vector<char> is_busy_;
+  std::map<std::int64_t, int> whole_; ///< stages, by joint round
   std::priority_queue<event, std::vector<event>, std::greater<>> events_;
   std::int64_t pushed_ = 0;
   double now_ = 0;

@@ -36,6 +36,11 @@ bool is_evaluation(const timetable& all) {
   return all.schedule == "evaluation";
 }
 
+bool has_equal_rounds(const timetable& all) {
+  return std::ranges::count(all.rounds, all.rounds[0])
+         == std::ssize(all.rounds);
+}
+
 std::int64_t common_round(const timetable& all) {
   std::int64_t whole = 1;
   for (const auto each : all.rounds)
@@ -78,6 +83,9 @@ result<void> check_head(const timetable& all) {
     return error{errc::bad_value, "wanted no negative count of microbatches"};
   for (int stage = 0; stage < static_cast<int>(stages); ++stage)
     PD_CHECK(check_counts(all, stage));
+  if (all.joint_updates && !has_equal_rounds(all))
+    return error{errc::bad_value,
+                 "joint_updates: wanted the same round for all stages"};
   return {};
 }
 

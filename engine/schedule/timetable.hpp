@@ -34,6 +34,9 @@ namespace pd {
 struct timetable {
   std::string schedule; ///< by whose rules: "pipedream", ... or "evaluation"
   bool vertical_sync = false;
+  /// An update waits until its round's gradients are whole on every stage: what
+  /// it does depends on all of them.
+  bool joint_updates = false;
   pipeline_shape shape;
   std::int64_t microbatches = 0;
   std::vector<std::int64_t> rounds; ///< microbatches of an update, by stage
@@ -44,6 +47,9 @@ struct timetable {
 
 /// True for forwards only, of schedule "evaluation".
 [[nodiscard]] bool is_evaluation(const timetable& all);
+
+/// True if a round of one stage is a round of every stage.
+[[nodiscard]] bool has_equal_rounds(const timetable& all);
 
 /// Microbatches of the least round that is whole on every stage.
 [[nodiscard]] std::int64_t common_round(const timetable& all);
@@ -56,7 +62,8 @@ struct timetable {
 [[nodiscard]] std::int64_t versions_kept(const row& cells);
 
 /// Everything but the rows. Errors: bad_value if a list has not one entry a
-/// stage, a count is below 1, or the microbatches fill no whole rounds.
+/// stage, a count is below 1, the microbatches fill no whole rounds, or joint
+/// updates have unequal ones.
 [[nodiscard]] result<void> check_head(const timetable& all);
 
 /// The text above, with a newline after each line.

@@ -104,14 +104,21 @@ private:
     made_.schedule = at.word();
     if (made_.schedule.empty())
       return at.wanted("a schedule's name");
-    at.skip_spaces();
+    for (at.skip_spaces(); !at.is_at_end(); at.skip_spaces())
+      PD_CHECK(parse_option(at));
+    return {};
+  }
+
+  result<void> parse_option(text_cursor& at) {
     const auto begin = at;
     const auto option = at.word();
-    made_.vertical_sync = option == "vertical_sync";
-    if (!made_.vertical_sync && !option.empty())
-      return begin.wanted("vertical_sync");
-    at.skip_spaces();
-    return at.is_at_end() ? result<void>{} : at.wanted("the end");
+    auto* flag = option == "vertical_sync"   ? &made_.vertical_sync
+                 : option == "joint_updates" ? &made_.joint_updates
+                                             : nullptr;
+    if (flag == nullptr)
+      return begin.wanted("vertical_sync or joint_updates");
+    *flag = true;
+    return {};
   }
 
   result<void> parse_worker(text_cursor& at) {
@@ -153,7 +160,8 @@ private:
 
 std::string to_string(const timetable& all) {
   auto text = "schedule " + all.schedule
-              + (all.vertical_sync ? " vertical_sync\n" : "\n");
+              + (all.vertical_sync ? " vertical_sync" : "")
+              + (all.joint_updates ? " joint_updates\n" : "\n");
   text += list_line("replicas", all.shape.replicas);
   if (all.shape.chunks != 1)
     text += "chunks " + std::to_string(all.shape.chunks) + "\n";

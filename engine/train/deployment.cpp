@@ -72,12 +72,17 @@ result<void> check_replicas(const job& from, const pipeline_shape& shape) {
   return {};
 }
 
-/// The norm that clips is of all gradients together, and no stage has them.
-result<void> check_clipping(const job& from) {
-  if (from.train.clip_norm > 0 && from.stages.size() > 1)
-    return error{errc::not_supported,
-                 "train.clip_norm: not supported with several [[stage]] by "
-                 "this version; wanted 0"};
+/// The norm that clips is of all gradients together, so the stages' updates are
+/// joint. In pipedream they are of other microbatches at every moment: to wait
+/// for each other would empty the pipeline.
+result<void> join_updates(timetable& of, const job& from) {
+  of.joint_updates = from.train.clip_norm > 0 && from.stages.size() > 1;
+  if (of.joint_updates && (of.schedule == "pipedream" || !has_equal_rounds(of)))
+    return error{errc::bad_value,
+                 "train.clip_norm: the stages of schedule '" + of.schedule
+                   + "' have no round in common; wanted a schedule of rounds "
+                     "(gpipe, 1f1b, pipedream-2bw, interleaved, zero-bubble), "
+                     "one [[stage]], or 0"};
   return {};
 }
 
@@ -106,7 +111,6 @@ result<std::vector<pipeline_stage>> cut_job(const job& from, const graph& net,
 
 result<schedule_options> options_of(const job& from) {
   PD_CHECK(check_chunks(from));
-  PD_CHECK(check_clipping(from));
   schedule_options made;
   made.name = from.schedule.name;
   made.shape = shape_of(from);
@@ -164,6 +168,7 @@ result<timetable> generated(const deployment& of, std::int64_t microbatches) {
     how.microbatches = until_checkpoint;
     PD_TRY(made, generate(how));
   }
+  PD_CHECK(join_updates(made, of.what));
   PD_CHECK(validate(made, of.links));
   return made;
 }
@@ -202,6 +207,7 @@ result<timetable> read_timetable(const deployment& of, std::int64_t has) {
     return error{errc::bad_value,
                  path + ": its epoch has " + std::to_string(made->microbatches)
                    + " microbatches, the data " + std::to_string(has)};
+  PD_CHECK(join_updates(*made, of.what));
   if (auto valid = validate(*made, of.links); !valid)
     return valid.failure().within(path);
   return made;

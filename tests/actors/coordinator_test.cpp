@@ -53,7 +53,11 @@ public:
       [this](const send_weights&) { note("weights"); },
       [this](const report_status&) { note("status"); },
       [](const report_trace&) {},
-      [this](const open_log&) {}};
+      [this](const open_log&) {},
+      [this](const round_joined& x) {
+        note("round " + std::to_string(x.round) + " of "
+             + std::to_string(std::lround(x.sum_of_squares)));
+      }};
   }
 
 private:
@@ -317,4 +321,19 @@ TEST_CASE("a worker that fails as it writes a shard ends the run",
   CHECK(job.client.take()
         == words{"failed: worker 2 (stage 1, replica 0), checkpointer, writes "
                  "shard 1 of a checkpoint: no memory"});
+}
+
+TEST_CASE("a round is joined for all workers when every stage has measured it",
+          "[actors][coordinator]") {
+  job_in_steps job;
+  job.tell(run_pass{});
+  job.workers.take();
+  job.tell(round_measured{1, 1, 0, 40});
+  job.tell(round_measured{0, 0, 0, 9}); // of no pass that runs
+  job.tell(round_measured{1, 1, 1, 50});
+  CHECK(job.workers.said.empty());
+  job.tell(round_measured{1, 0, 0, 2});
+  CHECK(job.workers.take() == all_of("round 0 of 42"));
+  job.tell(round_measured{1, 0, 1, 3});
+  CHECK(job.workers.take() == all_of("round 1 of 53"));
 }

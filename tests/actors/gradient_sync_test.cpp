@@ -39,7 +39,8 @@ public:
               said_->push_back("chunk " + std::to_string(x.chunk) + ", round "
                                + std::to_string(x.round) + " of "
                                + std::to_string(x.generation));
-            }};
+            },
+            [](const round_joined&) {}};
   }
 
 private:
@@ -68,7 +69,8 @@ public:
             [](const send_weights&) {},
             [](const report_status&) {},
             [](const report_trace&) {},
-            [](const open_log&) {}};
+            [](const open_log&) {},
+            [](const round_joined&) {}};
   }
 
 private:

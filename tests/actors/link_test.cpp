@@ -61,7 +61,8 @@ public:
             [](const batch&) {},
             [this](const activation& x) { note("F", x); },
             [this](const gradient& x) { note("B", x); },
-            [](const round_reduced&) {}};
+            [](const round_reduced&) {},
+            [](const round_joined&) {}};
   }
 
 private:

@@ -99,7 +99,9 @@ small_pipeline::small_pipeline(const schedule_options& how,
   stages_ =
     value_of(cut_pipeline(net, all_ops(), small_samples, ends_of(net, until)));
   links_ = value_of(links_of(stages_, how.shape));
-  all_ = std::make_shared<const timetable>(value_of(generate(how)));
+  auto made = value_of(generate(how));
+  made.joint_updates = options_.clip_norm > 0 && stages_.size() > 1;
+  all_ = std::make_shared<const timetable>(std::move(made));
   for (int w = 0; w < placement{how.shape}.workers(); ++w) {
     workers_.push_back(std::make_unique<worker>());
     workers_.back()->on =
@@ -133,8 +135,8 @@ void small_pipeline::add_chunk(int index, int chunk) {
     static_cast<int>(versions_kept(cells))));
   learning_rate_policy rate;
   rate.base = small_rate;
-  to.updates.push_back(value_of(
-    optimizer::make({options_.rule, rate, 0}, *program, all_ops(), *to.on)));
+  to.updates.push_back(value_of(optimizer::make(
+    {options_.rule, rate, options_.clip_norm}, *program, all_ops(), *to.on)));
   to.buckets.push_back(plan_buckets(program->plan(), options_.bucket_bytes));
   to.programs.push_back(std::move(program));
   to.stages.push_back(&stage);

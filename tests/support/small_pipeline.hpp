@@ -47,6 +47,7 @@ struct small_options {
   std::int64_t bucket_bytes = 1 << 20; ///< a stage's gradients are one bucket
   optimizer_settings rule = small_rule();
   bool recomputes = false; ///< every stage
+  double clip_norm = 0;    ///< of all stages together
 };
 
 /// Devices, programs and optimizers of all workers of a schedule.

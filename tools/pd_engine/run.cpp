@@ -37,8 +37,9 @@ std::string figures(const update_metrics& at) {
 
 std::string figures(const evaluation_metrics& at) {
   return fmt::format("epoch {}  test loss {:.4f}  test accuracy {:.4f}  "
-                     "({} samples)",
-                     at.epoch, at.loss, at.accuracy, at.samples);
+                     "in the first five {:.4f}  ({} samples)",
+                     at.epoch, at.loss, at.accuracy, at.top5_accuracy,
+                     at.samples);
 }
 
 /// Shows and records what a training run says.
@@ -112,6 +113,7 @@ nlohmann::ordered_json to_json(const train_summary& from,
   if (from.has_evaluation) {
     made["eval_loss"] = from.evaluation.loss;
     made["eval_accuracy"] = from.evaluation.accuracy;
+    made["eval_top5_accuracy"] = from.evaluation.top5_accuracy;
     made["eval_samples"] = from.evaluation.samples;
   }
   made["interrupted"] = from.was_interrupted;

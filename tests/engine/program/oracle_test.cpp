@@ -214,6 +214,38 @@ TEST_CASE("rows that run ahead of others give the same bits",
   }
 }
 
+TEST_CASE("stages that clip by the norm of all gradients give one worker's "
+          "training within rounding, with replicas too",
+          "[program][oracle][clip]") {
+  constexpr double norm = 0.5;
+  const auto of_one = [](double clip_norm) {
+    return without_statistics(small_pipeline{
+      {.name = "gpipe", .shape = straight(1), .microbatches = 16, .round = 4},
+      {},
+      {.clip_norm = clip_norm}}.run());
+  };
+  const auto wanted = of_one(norm);
+  REQUIRE(largest_difference(of_one(0).weights, wanted.weights) > 1e-2);
+  for (const auto* name :
+       {"gpipe", "1f1b", "zero-bubble", "zero-bubble-2p", "interleaved"})
+    for (const int replicas : {1, 2}) {
+      INFO(name << ", " << replicas << " replicas");
+      const bool has_chunks = std::string{name} == "interleaved";
+      const schedule_options how{
+        .name = name,
+        .shape = {{replicas, has_chunks ? replicas : 1}, has_chunks ? 2 : 1},
+        .microbatches = 16,
+        .round = 4};
+      const auto until =
+        has_chunks ? three_cuts : std::vector<std::string>{"relu2"};
+      const auto got = without_statistics(
+        small_pipeline{how, until, {.clip_norm = norm}}.run());
+      CHECK(largest_difference(got.weights, wanted.weights) < 1e-5);
+      small_pipeline late{how, until, {.open = open_late, .clip_norm = norm}};
+      CHECK(without_statistics(late.run(1, true)) == got);
+    }
+}
+
 TEST_CASE("stages that recompute give the bits of stages that do not, under "
           "every schedule, also on a late device",
           "[program][oracle][recompute]") {

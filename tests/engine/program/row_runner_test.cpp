@@ -17,6 +17,10 @@ public:
     said.push_back(std::to_string(round) + "." + std::to_string(bucket));
   }
   void loss(const loss_figures&) override {}
+  void round_measured(int chunk, std::int64_t round, double) override {
+    said.push_back("measured " + std::to_string(chunk) + "."
+                   + std::to_string(round));
+  }
   void updated(int, std::int64_t version, double) override {
     said.push_back("version " + std::to_string(version));
   }

@@ -140,6 +140,25 @@ TEST_CASE("an evaluation goes no further ahead than the depth",
   CHECK(lack_of(first, "E2") == "waits for nothing");
 }
 
+TEST_CASE("a joint update waits for its round on every stage, then for nothing",
+          "[schedule][ready]") {
+  auto head = head_of({2, 2, 2});
+  head.joint_updates = true;
+  worker_progress last{head, neighbours(head.shape), 3};
+  for (const int k : {0, 1}) {
+    last.activation_arrived(0, k, 1);
+    last.done(*parse_action("F" + std::to_string(k)));
+    last.done(*parse_action("B" + std::to_string(k)));
+  }
+  CHECK(last.is_round_whole(0, 0));
+  last.round_joined(1);
+  CHECK(lack_of(last, "U1")
+        == "waits for the gradients of all stages for the round that makes "
+           "version 1");
+  last.round_joined(0);
+  CHECK(lack_of(last, "U1") == "waits for nothing");
+}
+
 TEST_CASE("what is no cell of this worker is not known to it",
           "[schedule][ready]") {
   const auto here = progress_of(2);

@@ -105,3 +105,25 @@ TEST_CASE("a skip edge is waited for", "[schedule][simulate]") {
   costs[2].gradient_transfer = 10;
   CHECK(simulate(all, costs, links).times[0][1].start == 17);
 }
+
+TEST_CASE("joint updates start when the round is whole on every stage, and a "
+          "cycle of waits goes through them",
+          "[schedule][simulate]") {
+  const std::string rows = "replicas 1 1\nmicrobatches 2\nrounds 1 1\n"
+                           "depth 2 2\n";
+  const auto apart = parsed("schedule pipedream joint_updates\n" + rows
+                            + "worker 0: F0 F1 B0 U1 B1@0 U2\n"
+                              "worker 1: F0 B0 U1 F1 B1 U2\n");
+  const auto run = simulate(apart, balanced_costs(apart.shape));
+  CHECK(times_of(apart, run, 0)
+        == "F0 0-1 F1 1-2 B0 4-6 U1 6-6 B1 9-11 "
+           "U2 11-11 ");
+  CHECK(times_of(apart, run, 1)
+        == "F0 1-2 B0 2-4 U1 6-6 F1 6-7 B1 7-9 "
+           "U2 11-11 ");
+  const auto stuck = parsed("schedule pipedream joint_updates\n" + rows
+                            + "worker 0: F0 F1 B1 B0 U1 U2\n"
+                              "worker 1: F0 B0 U1 F1 B1 U2\n");
+  CHECK(to_string(simulate(stuck, balanced_costs(stuck.shape)).deadlock)
+        == "worker 0 waits for B1 of worker 1, which waits for B0 of worker 0");
+}

@@ -49,6 +49,12 @@ void check_one(const schedule_options& options, sweep_counts& counts) {
   ++counts.sound;
   if (const auto flaw = flaw_of(*made); !flaw.empty())
     FAIL(flaw << to_string(*made));
+  if (options.name == "pipedream" || !has_equal_rounds(*made))
+    return;
+  auto joint = *made;
+  joint.joint_updates = true;
+  if (const auto flaw = flaw_of(joint); !flaw.empty())
+    FAIL(flaw << to_string(joint));
 }
 
 void check_shape(schedule_options options, sweep_counts& counts) {

@@ -60,8 +60,9 @@ TEST_CASE("a bad timetable is refused with line and column",
            "'9'");
   CHECK(refusal_of("microbatches 1 2\n")
         == "line 1: column 14: wanted a count and no second one, found '1'");
-  CHECK(refusal_of("schedule 1f1b now\n")
-        == "line 1: column 15: wanted vertical_sync, found 'n'");
+  CHECK(
+    refusal_of("schedule 1f1b now\n")
+    == "line 1: column 15: wanted vertical_sync or joint_updates, found 'n'");
   CHECK(refusal_of(head + "worker 0:\ndepth 1\n")
         == "line 7: column 1: wanted the row of worker 1, found 'd'");
 }

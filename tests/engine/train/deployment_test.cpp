@@ -164,13 +164,40 @@ TEST_CASE("an interleaved timetable from a file is run, if the job has its "
   std::filesystem::remove(path);
 }
 
+TEST_CASE("the norm that clips is joint where stages share their rounds, and "
+          "refused where they do not",
+          "[train][deployment]") {
+  const auto clipped = [](const std::string& text) {
+    auto what = read(text);
+    what.train.clip_norm = 1;
+    return deploy(what, {.training = 800}, all_ops());
+  };
+  for (const auto* schedule :
+       {"gpipe", "1f1b", "pipedream-2bw", "zero-bubble", "zero-bubble-2p"}) {
+    const auto made =
+      clipped(three_stages + "[schedule]\nmicrobatches = 4\nname = '" + schedule
+              + "'\n");
+    REQUIRE(made);
+    CHECK(made->training->joint_updates);
+  }
+  const auto one = clipped("");
+  REQUIRE(one);
+  CHECK_FALSE(one->training->joint_updates);
+  CHECK(clipped(three_stages + "[schedule]\nname = 'model-parallel'\n"));
+  for (const auto& refused : std::vector<std::string>{
+         three_stages,
+         "[[stage]]\nuntil = 'fc1'\nreplicas = 2\n[[stage]]\n[schedule]\n"
+         "name = 'model-parallel'\n"}) {
+    const auto made = clipped(refused);
+    REQUIRE(!made);
+    CHECK_THAT(made.failure().message,
+               Catch::StartsWith("train.clip_norm: the stages of schedule '")
+                 && Catch::Contains("have no round in common"));
+  }
+}
+
 TEST_CASE("what the stages of a pipeline cannot carry out is refused",
           "[train][deployment]") {
-  auto clipped = read(three_stages);
-  clipped.train.clip_norm = 1;
-  const auto made = deploy(clipped, {.training = 800}, all_ops());
-  REQUIRE(!made);
-  CHECK(made.failure().message.starts_with("train.clip_norm: not supported"));
   CHECK(failure_of("[[stage]]\nuntil = 'pool1'\n[[stage]]\nuntil = 'pool2'\n"
                    "[[stage]]\nuntil = 'fc1'\nreplicas = 2\n[[stage]]\n"
                    "[schedule]\nname = 'interleaved'\nchunks = 2\n"

@@ -23,8 +23,8 @@ struct typed_graph {
 
 /// Makes the rules and infers the shapes for microbatches of `samples`.
 ///
-/// Errors: bad_shape and others, with the node's name, wanted and got; bad_value
-/// if two parameters come to one name.
+/// Errors: bad_shape and others, with the node's name, wanted and got;
+/// bad_value if two parameters come to one name.
 [[nodiscard]] result<typed_graph> infer(graph net, const registry& ops,
                                         std::int64_t samples);
 

@@ -13,8 +13,8 @@
 
 namespace pd {
 
-/// Where a key's value is in a job. A list of reals is as long as its default. The number is the index of the [[stage]];
-/// other keys do not look at it.
+/// Where a key's value is in a job. A list of reals is as long as its default.
+/// The number is the index of the [[stage]]; other keys do not look at it.
 template <class T>
 using job_place = T& (*)(job&, std::size_t);
 
@@ -27,8 +27,7 @@ struct job_key {
   std::variant<job_place<bool>, job_place<std::int64_t>, job_place<double>,
                job_place<std::string>, job_place<image_extents>,
                job_place<std::vector<std::int64_t>>,
-               job_place<checkpoint_interval>,
-               job_place<std::vector<double>>,
+               job_place<checkpoint_interval>, job_place<std::vector<double>>,
                job_place<std::optional<double>>>
     place;
   std::string meaning; ///< one line, for the documentation

@@ -21,10 +21,9 @@
 namespace pd {
 
 /// An empty list is one of whole numbers; so is a list of nothing else.
-using toml_value =
-  std::variant<bool, std::int64_t, double, std::string,
-               std::vector<std::int64_t>, std::vector<double>,
-               std::vector<std::string>>;
+using toml_value = std::variant<bool, std::int64_t, double, std::string,
+                                std::vector<std::int64_t>, std::vector<double>,
+                                std::vector<std::string>>;
 
 struct toml_entry {
   std::string key;

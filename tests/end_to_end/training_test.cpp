@@ -250,10 +250,12 @@ TEST_CASE("alexnet follows PyTorch's losses", "[end_to_end][training][slow]") {
   check_follows("alexnet");
 }
 
-TEST_CASE("other families' first losses are PyTorch's",
+TEST_CASE("other models' first losses are PyTorch's",
           "[end_to_end][training][slow]") {
-  for (const auto* model : {"squeezenet1_0", "squeezenet1_1", "googlenet",
-                            "mobilenet_v2", "vit_b_16"})
+  for (const auto* model :
+       {"resnet34", "resnet101", "resnext50_32x4d", "vgg13", "vgg11_bn",
+        "squeezenet1_0", "squeezenet1_1", "densenet121", "googlenet",
+        "mobilenet_v2", "mnasnet1_0", "vit_b_16"})
     check_begins(model);
 }
 

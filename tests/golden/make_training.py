@@ -24,9 +24,10 @@ makes it grow by itself. Hence the small rates, and with them a weight decay
 that is large enough to be seen. A fresh ResNet-50 of torchvision's is worse,
 since its gradient grows from block to block, to 500 at the first convolution;
 its last batch norm of each block is scaled to a tenth here (a mild form of
-torchvision's zero_init_residual; arXiv 1706.02677, section 5.1). GoogLeNet and
-MobileNetV2 start with the biases of their batch norms at 2, which leaves few
-ReLUs for a rounding to turn.
+torchvision's zero_init_residual; arXiv 1706.02677, section 5.1), as are those
+of the other deep residual networks. DenseNet, GoogLeNet, MobileNetV2 and MNASNet
+start with the biases of their batch norms at 2, which leaves few ReLUs for a
+rounding to turn.
 
 Models with auxiliary heads train as torchvision says, the heads' losses times
 their weights added to the main one; the main one is what is written down.
@@ -69,6 +70,18 @@ CASES = {
 # told, but that every op and every parameter is the one of PyTorch's can.
 SHORT_STEPS = 5
 SHORT_CASES = {
+    "resnet34": (64, 3, 8, 3e-4, 1.0),
+    "resnet101": (64, 3, 8, 3e-4, 3.0),
+    "resnext50_32x4d": (64, 3, 8, 3e-4, 1.0),
+    "vgg13": (32, 3, 8, 1e-2, 1e-3),
+    "vgg11_bn": (32, 3, 8, 1e-4, 1.0),
+    "vgg13_bn": (32, 3, 8, 1e-4, 1.0),
+    "densenet121": (64, 3, 8, 3e-5, 1e-2),
+    "densenet169": (64, 3, 8, 3e-5, 1e-2),
+    "densenet201": (64, 3, 8, 3e-5, 1e-2),
+    "densenet161": (64, 3, 8, 3e-5, 1e-2),
+    "resnext101_32x8d": (64, 3, 8, 3e-4, 3.0),
+    "mnasnet1_0": (64, 3, 8, 1e-5, 1e-2),
     "googlenet": (64, 3, 8, 3e-6, 1e-2),
     "mobilenet_v2": (64, 3, 8, 3e-5, 1e-2),
     "squeezenet1_0": (64, 3, 8, 0.01, 1e-3),
@@ -79,8 +92,20 @@ SHORT_CASES = {
 # model: rows from weights that were moved by a rounding
 NUDGES = {"alexnet": 8}
 
-# model: how parameters of these names start, instead of at 1
+DENSE_FILL = {"norm1.bias": 2.0, "norm2.bias": 2.0, "norm.bias": 2.0,
+              "norm0.bias": 2.0}
+
+# model: how parameters of these names start, instead of as drawn
 FILLS = {
+    "resnet34": {"bn2.weight": 0.1},
+    "resnet101": {"bn3.weight": 0.03},
+    "resnext50_32x4d": {"bn3.weight": 0.1},
+    "resnext101_32x8d": {"bn3.weight": 0.05},
+    "densenet121": DENSE_FILL,
+    "densenet161": DENSE_FILL,
+    "densenet169": DENSE_FILL,
+    "densenet201": DENSE_FILL,
+    "mnasnet1_0": {".1.bias": 2.0, ".4.bias": 2.0, "layers.7.weight": 0.1},
     "resnet50": {"bn3.weight": 0.1},
     "googlenet": {".bn.bias": 2.0},
     "mobilenet_v2": {".1.bias": 2.0, "conv.3.weight": 0.1, "conv.2.weight": 0.1},

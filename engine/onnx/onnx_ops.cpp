@@ -519,42 +519,59 @@ result<onnx_value> import_flatten(const onnx_call& call) {
   return flattened(call, x);
 }
 
+error bad_reshape(const shape& from) {
+  return unsupported("wanted a shape of as many numbers as its input, "
+                     + to_string(from) + " for each sample");
+}
+
+/// The first number of a Reshape's shape: the batch, however it is written.
+bool is_batch(const onnx_number& at, const onnx_call& call) {
+  return at.is_batch()
+         || (at.is_known()
+             && (at.value == 0 || at.value == -1 || at.value == call.batch));
+}
+
+/// The numbers after the first, a 0 replaced by the input's extent.
+result<std::vector<std::int64_t>> written_extents(const onnx_numbers& to,
+                                                  const shape& from) {
+  std::vector<std::int64_t> made;
+  for (std::size_t i = 1; i < to.at.size(); ++i) {
+    const bool is_copied = to.at[i].value == 0 && to.at[i].is_known();
+    if (!to.at[i].is_known() || to.at[i].value < -1
+        || (is_copied && static_cast<int>(i) >= from.rank()))
+      return bad_reshape(from);
+    made.push_back(is_copied ? from[static_cast<int>(i)] : to.at[i].value);
+  }
+  return made;
+}
+
+/// Computes the extent that is -1, if one is. Errors: not_supported if there
+/// are two, or the product is not the input's.
+result<void> fill_open(std::vector<std::int64_t>& extents, bool is_batch_open,
+                       const shape& from) {
+  const auto open = std::ranges::find(extents, -1);
+  const auto count = std::ranges::count(extents, -1) + (is_batch_open ? 1 : 0);
+  std::int64_t left = from.elems();
+  for (const auto each : extents) {
+    if (each != -1 && (each == 0 || left % each != 0))
+      return bad_reshape(from);
+    left /= each != -1 ? each : 1;
+  }
+  if (count > 1 || (open == extents.end() && left != 1))
+    return bad_reshape(from);
+  if (open != extents.end())
+    *open = left;
+  return {};
+}
+
 /// What a Reshape makes of [N, ...], without N. Errors: not_supported.
 result<std::vector<std::int64_t>>
 reshaped(const onnx_call& call, const onnx_numbers& to, const shape& from) {
-  const auto is_batch = [&](const onnx_number& each) {
-    return each.is_batch()
-           || (each.is_known()
-               && (each.value == 0 || each.value == -1
-                   || each.value == call.batch));
-  };
-  if (to.at.empty() || !is_batch(to.at[0]))
+  if (to.at.empty() || !is_batch(to.at[0], call))
     return unsupported("wanted a shape that begins with the batch");
-  bool is_open = to.at[0] == onnx_number{onnx_number::kind::known, -1};
-  std::vector<std::int64_t> made;
-  std::int64_t left = from.elems();
-  std::size_t open = 0; // index of -1, counted from 1
-  for (std::size_t i = 1; i < to.at.size(); ++i) {
-    auto extent = to.at[i].value;
-    if (extent == 0 && to.at[i].is_known() && static_cast<int>(i) < from.rank())
-      extent = from[static_cast<int>(i)];
-    if (!to.at[i].is_known() || extent < -1 || extent == 0
-        || (extent == -1 && is_open) || (extent > 0 && left % extent != 0))
-      return unsupported("wanted a shape of as many numbers as its input, "
-                         + to_string(from) + " for each sample");
-    if (extent == -1) {
-      is_open = true;
-      open = i;
-    } else {
-      left /= extent;
-    }
-    made.push_back(extent);
-  }
-  if (open > 0)
-    made[open - 1] = left;
-  else if (left != 1)
-    return unsupported("wanted a shape of as many numbers as its input, "
-                       + to_string(from) + " for each sample");
+  PD_TRY(auto made, written_extents(to, from));
+  const onnx_number open{onnx_number::kind::known, -1};
+  PD_CHECK(fill_open(made, to.at[0] == open, from));
   return made;
 }
 

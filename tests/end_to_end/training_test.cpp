@@ -254,8 +254,9 @@ TEST_CASE("other models' first losses are PyTorch's",
           "[end_to_end][training][slow]") {
   for (const auto* model :
        {"resnet34", "resnet101", "resnext50_32x4d", "vgg13", "vgg11_bn",
-        "squeezenet1_0", "squeezenet1_1", "densenet121", "densenet169",
-        "googlenet", "mobilenet_v2", "mnasnet1_0", "vit_b_16"})
+        "vgg13_bn", "squeezenet1_0", "squeezenet1_1", "densenet121",
+        "densenet161", "densenet169", "densenet201", "googlenet",
+        "mobilenet_v2", "mnasnet1_0", "vit_b_16"})
     check_begins(model);
 }
 

@@ -201,17 +201,22 @@ void check_follows(const std::string& model) {
   CHECK(relative(losses.back(), golden.untrained.back()) >= 1e-2);
 }
 
+void check_first_step(const golden_training& golden, std::size_t i,
+                      double loss) {
+  INFO("step " << i << ": loss " << loss << ", PyTorch's "
+               << golden.contiguous[i] << ", in float64 " << golden.float64[i]);
+  CHECK(relative(loss, golden.contiguous[i]) <= 1e-4);
+}
+
 /// Five steps, of a golden that has no more.
 void check_begins(const std::string& model) {
+  INFO(model);
   const auto golden = read_golden(model);
   const auto losses = train_from_its_weights(golden);
   REQUIRE(losses.size() == 5);
   REQUIRE(golden.contiguous.size() == 5);
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    INFO(model << ", step " << i << ": loss " << losses[i] << ", PyTorch's "
-               << golden.contiguous[i] << ", in float64 " << golden.float64[i]);
-    CHECK(relative(losses[i], golden.contiguous[i]) <= 1e-4);
-  }
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    check_first_step(golden, i, losses[i]);
   CHECK(relative(losses.back(), golden.untrained.back()) >= 1e-3);
 }
 

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdio>
+#include <latch>
 #include <span>
 #include <string_view>
 
@@ -21,11 +22,14 @@ namespace {
 
 using counter_actor = caf::typed_actor<caf::replies_to<int>::with<int>>;
 
-constexpr int messages = 1000;
+constexpr int counted = 1000;
 
 std::array<int, 2> planted_counts{}; // the report names it
 
-/// Adds what it is sent to one of the counts; replies with the last message.
+std::latch both_have_begun{2};
+
+/// Counts one of the counts up as often as it is told, from when the other one
+/// begins, too: nothing then orders the one's counting before the other's.
 class counter {
 public:
   static inline const char* name = "counter";
@@ -33,9 +37,11 @@ public:
   counter(counter_actor::pointer, int* count) : count_{count} {}
 
   counter_actor::behavior_type make_behavior() {
-    return {[this](int add) {
-      *count_ += add;
-      return add;
+    return {[this](int times) {
+      both_have_begun.arrive_and_wait();
+      for (int i = 0; i < times; ++i)
+        ++*count_;
+      return times;
     }};
   }
 
@@ -49,15 +55,12 @@ void count_in(caf::actor_system& in, int* first, int* second) {
     return in.spawn<pd::shell<counter, counter_actor>, caf::detached>(count);
   };
   const std::array counters{spawn(first), spawn(second)};
-  for (int i = 1; i < messages; ++i) {
-    for (const auto& each : counters)
-      self->send(each, 1);
-  }
-  for (const auto& each : counters) {
-    self->request(each, caf::infinite, 1)
-      .receive([](int) {}, [](const caf::error&) { std::puts("no reply"); });
+  std::array asked{self->request(counters[0], caf::infinite, counted),
+                   self->request(counters[1], caf::infinite, counted)};
+  for (auto& each : asked)
+    each.receive([](int) {}, [](const caf::error&) { std::puts("no reply"); });
+  for (const auto& each : counters)
     self->send_exit(each, caf::exit_reason::user_shutdown);
-  }
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 
 #include "actors/handles.hpp"
 #include "actors/status_board.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "engine/train/worker_snapshot.hpp"
 
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include "actors/supervise.hpp"
 #include "engine/train/oracle_runner.hpp"
+#include "engine/train/worker_plan.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 

@@ -6,6 +6,8 @@
 #include "actors/supervise.hpp"
 #include "engine/base/log.hpp"
 #include "engine/train/checkpoints.hpp"
+#include "engine/train/worker_parts.hpp"
+#include "engine/train/worker_plan.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>

@@ -22,6 +22,7 @@
 #include "engine/comm/communicator.hpp"
 #include "engine/data/dataset.hpp"
 #include "engine/train/edges.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include <caf/actor_addr.hpp>
 

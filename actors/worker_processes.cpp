@@ -12,6 +12,7 @@
 #include "engine/job/job_file.hpp"
 #include "engine/train/checkpoints.hpp"
 #include "engine/train/session.hpp"
+#include "engine/train/worker_plan.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>

@@ -2,6 +2,7 @@
 
 #include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "engine/train/worker_snapshot.hpp"
 
 #include <algorithm>

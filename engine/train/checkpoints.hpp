@@ -5,6 +5,7 @@
 #include "engine/checkpoint/checkpoint.hpp"
 #include "engine/checkpoint/checkpoint_store.hpp"
 #include "engine/train/deployment.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include <memory>
 

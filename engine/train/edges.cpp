@@ -1,5 +1,7 @@
 #include "engine/train/edges.hpp"
 
+#include "engine/train/worker_plan.hpp"
+
 #include <algorithm>
 
 namespace pd {

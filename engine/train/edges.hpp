@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "engine/program/stage_plan.hpp"
 #include "engine/train/deployment.hpp"
 
 #include <cstdint>

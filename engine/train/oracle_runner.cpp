@@ -1,6 +1,8 @@
 #include "engine/train/oracle_runner.hpp"
 
 #include "engine/train/checkpoints.hpp"
+#include "engine/train/worker_parts.hpp"
+#include "engine/train/worker_plan.hpp"
 
 #include <algorithm>
 #include <cstring>

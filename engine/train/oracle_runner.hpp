@@ -7,6 +7,7 @@
 #include "engine/program/oracle.hpp"
 #include "engine/train/deployment.hpp"
 #include "engine/train/pipeline_runner.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "engine/train/worker_snapshot.hpp"
 
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include "engine/train/checkpoints.hpp"
 #include "engine/train/oracle_runner.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include <algorithm>
 

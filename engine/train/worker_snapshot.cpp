@@ -1,5 +1,7 @@
 #include "engine/train/worker_snapshot.hpp"
 
+#include "engine/train/worker_parts.hpp"
+
 #include <algorithm>
 #include <cstring>
 

@@ -8,6 +8,7 @@
 
 #include "engine/checkpoint/shard.hpp"
 #include "engine/train/deployment.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include <cstddef>
 #include <cstdint>

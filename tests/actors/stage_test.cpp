@@ -1,5 +1,6 @@
 #include "actors/stage.hpp"
 
+#include "engine/train/worker_parts.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 #include "tests/support/stepped_system.hpp"

@@ -1,5 +1,6 @@
 /// Training on a folder of images, by the command.
 
+#include "engine/train/worker_plan.hpp"
 #include "tests/end_to_end/running_program.hpp"
 #include "tools/image_folder/picture_writer.hpp"
 

@@ -25,6 +25,16 @@ std::string job(const std::string& workers, int epochs) {
            "[[stage]]\nuntil = 'fc1'\n[[stage]]\n";
 }
 
+/// Whose first stage has an auxiliary head, and so reads labels.
+std::string job_with_head(const std::string& workers) {
+  return "[model]\nfile = '" PD_SOURCE_DIR
+         "/tests/actors/auxiliary_head.toml'\nclasses = 10\n"
+         "image = [28, 28, 1]\n[data]\ndataset = 'synthetic'\n"
+         "samples = 160\nmicrobatch = 16\n[train]\nevaluate = 'epoch'\n"
+         "[run]\nworkers = '"
+         + workers + "'\n[[stage]]\nuntil = 'head'\n[[stage]]\n";
+}
+
 constexpr int endless = 1'000'000;
 
 /// A file that the one run in a folder left.
@@ -57,6 +67,21 @@ TEST_CASE("processes leave the weights that threads leave, bit for bit, and a "
        std::filesystem::directory_iterator{here / "processes"})
     for (const auto* log : {"worker-0.log", "worker-3.log"})
       CHECK(std::filesystem::exists(each.path() / log));
+}
+
+TEST_CASE("processes train an auxiliary head as threads do, bit for bit",
+          "[end_to_end][processes]") {
+  const scratch_folder here;
+  for (const auto* workers : {"threads", "processes"}) {
+    const auto done =
+      run(here, {"run", here.write("job.toml", job_with_head(workers)),
+                 "--runs", here / workers});
+    INFO(done.err);
+    REQUIRE(done.status == 0);
+  }
+  const auto weights = weights_in(here / "processes");
+  CHECK(weights.find("head.fc.weight") != std::string::npos);
+  CHECK(weights == weights_in(here / "threads"));
 }
 
 TEST_CASE("a trace has the actions of every worker",

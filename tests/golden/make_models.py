@@ -12,9 +12,11 @@ one draw of torch's generator came to, so a test allows for the sample's size.
 
 mlp, lenet and alexnet_lrn are not in torchvision: here is what they are in
 PyTorch.
-`make(name, ...)` gives any model as pd-engine builds it under this name.
+`make(name, ...)` gives any model as pd-engine builds it under this name, `load`
+its weights, `losses_of` what it is trained for.
 """
 
+import collections
 import pathlib
 import sys
 
@@ -138,6 +140,28 @@ def make(name, classes=1000, height=224, width=224, channels=3, dropout=None):
     if channels != 3:
         replace_first_convolution(model, channels)
     return model
+
+
+def load(model, weights):
+    """Strictly. The version of a file without one would be 1, and mnasnet's
+    of that version has other widths."""
+    state = collections.OrderedDict(weights)
+    state._metadata = model.state_dict()._metadata
+    model.load_state_dict(state, strict=True)
+
+
+def losses_of(name, output, labels):
+    """The main loss, and the auxiliary heads' as they count; of bfloat16 in
+    float32."""
+    def loss_of(logits):
+        exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return nn.functional.cross_entropy(exact, labels)
+
+    if name == "inception_v3":
+        return loss_of(output.logits), 0.4 * loss_of(output.aux_logits)
+    if name == "googlenet":
+        return loss_of(output.logits), 0.3 * (loss_of(output.aux_logits1) + loss_of(output.aux_logits2))
+    return loss_of(output), 0.0
 
 
 # -- the files -----------------------------------------------------------------

@@ -6,8 +6,8 @@ draws; of the models in SHORT_CASES of 5 steps.
     tests/golden/make_training.py [model ...]
 
 Needs python3-torch, python3-torchvision and a built build/release/bin/pd-engine;
-PD_ENGINE names another. With Debian's own BLAS the large linear layers take an
-hour, with libopenblas0-pthread minutes.
+PD_ENGINE names another. Set OPENBLAS_NUM_THREADS=1: its threads and PyTorch's
+own get into each other's way.
 
 Four rows of losses: float32 in both of PyTorch's memory formats, whose kernels
 add in other orders; float64; and those of the same batches without an update.
@@ -37,7 +37,6 @@ hardly moves the loss, or if it could not tell a momentum that is 1 % less or no
 weight decay.
 """
 
-import collections
 import itertools
 import json
 import os
@@ -72,10 +71,15 @@ SHORT_STEPS = 5
 SHORT_CASES = {
     "resnet34": (64, 3, 8, 3e-4, 1.0),
     "resnet101": (64, 3, 8, 3e-4, 3.0),
+    "resnet152": (64, 3, 8, 1e-4, 3.0),
     "resnext50_32x4d": (64, 3, 8, 3e-4, 1.0),
+    "vgg11": (32, 3, 8, 1e-2, 1e-3),
     "vgg13": (32, 3, 8, 1e-2, 1e-3),
+    "vgg16": (32, 3, 8, 0.1, 1e-3),
+    "vgg19": (32, 3, 8, 0.3, 1e-3),
     "vgg11_bn": (32, 3, 8, 1e-4, 1.0),
     "vgg13_bn": (32, 3, 8, 1e-4, 1.0),
+    "vgg19_bn": (32, 3, 8, 1e-4, 1.0),
     "densenet121": (64, 3, 8, 3e-5, 1e-2),
     "densenet169": (64, 3, 8, 3e-5, 1e-2),
     "densenet201": (64, 3, 8, 3e-5, 1e-2),
@@ -86,7 +90,12 @@ SHORT_CASES = {
     "mobilenet_v2": (64, 3, 8, 3e-5, 1e-2),
     "squeezenet1_0": (64, 3, 8, 0.01, 1e-3),
     "squeezenet1_1": (64, 3, 8, 0.1, 1e-3),
+    "inception_v3": (299, 3, 4, 3e-6, 1e-2),
+    "alexnet_lrn": (64, 3, 8, 0.03, 1e-3),
     "vit_b_16": (32, 3, 8, 0.01, 1e-3),
+    "vit_b_32": (64, 3, 8, 0.01, 1e-3),
+    "vit_l_16": (32, 3, 8, 0.01, 1e-3),
+    "vit_l_32": (64, 3, 8, 0.01, 1e-3),
 }
 
 # model: rows from weights that were moved by a rounding
@@ -99,6 +108,7 @@ DENSE_FILL = {"norm1.bias": 2.0, "norm2.bias": 2.0, "norm.bias": 2.0,
 FILLS = {
     "resnet34": {"bn2.weight": 0.1},
     "resnet101": {"bn3.weight": 0.03},
+    "resnet152": {"bn3.weight": 0.03},
     "resnext50_32x4d": {"bn3.weight": 0.1},
     "resnext101_32x8d": {"bn3.weight": 0.05},
     "densenet121": DENSE_FILL,
@@ -108,6 +118,7 @@ FILLS = {
     "mnasnet1_0": {".1.bias": 2.0, ".4.bias": 2.0, "layers.7.weight": 0.1},
     "resnet50": {"bn3.weight": 0.1},
     "googlenet": {".bn.bias": 2.0},
+    "inception_v3": {".bn.bias": 2.0},
     "mobilenet_v2": {".1.bias": 2.0, "conv.3.weight": 0.1, "conv.2.weight": 0.1},
 }
 
@@ -234,18 +245,6 @@ def network(model):
     return make_models.make(model, CLASSES, size, size, channels, dropout=0.0)
 
 
-def losses_of(model, output, labels, dtype):
-    """The main loss, and the auxiliary heads' as they count."""
-    def loss_of(logits):
-        return torch.nn.functional.cross_entropy(logits.to(dtype), labels)
-
-    if model == "inception_v3":
-        return loss_of(output.logits), 0.4 * loss_of(output.aux_logits)
-    if model == "googlenet":
-        return loss_of(output.logits), 0.3 * (loss_of(output.aux_logits1) + loss_of(output.aux_logits2))
-    return loss_of(output), 0.0
-
-
 class Trainer:
     def __init__(self, model, job):
         self.model = model
@@ -260,9 +259,7 @@ class Trainer:
         settings = dict(lr=self.lr, momentum=MOMENTUM, weight_decay=self.decay)
         settings.update(changed)
         net = network(self.model)
-        state = collections.OrderedDict(weights or self.weights)
-        state._metadata = net.state_dict()._metadata  # mnasnet wants its version
-        net.load_state_dict(state, strict=True)
+        make_models.load(net, weights or self.weights)
         net = net.to(dtype=dtype).to(memory_format=memory_format).train()
         optimizer = torch.optim.SGD(net.parameters(), **settings)
         losses = []
@@ -272,7 +269,7 @@ class Trainer:
             x = x.to(dtype).to(memory_format=memory_format)
             with torch.cpu.amp.autocast(bfloat16, torch.bfloat16, cache_enabled=False):
                 output = net(x)
-            loss, others = losses_of(self.model, output, y, dtype)
+            loss, others = make_models.losses_of(self.model, output, y)
             (loss + others).backward()
             optimizer.step()
             losses.append(loss.item())

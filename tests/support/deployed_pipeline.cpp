@@ -3,6 +3,7 @@
 #include "engine/device/cpu_device.hpp"
 #include "engine/job/graph_file.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "tests/support/op_harness.hpp"
 #include "tests/support/small_pipeline.hpp"
 

@@ -5,6 +5,7 @@
 
 #include "engine/program/oracle.hpp"
 #include "engine/train/deployment.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,6 +1,7 @@
 #include "engine/base/text.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
+#include "engine/train/worker_plan.hpp"
 #include "tools/pd_engine/commands.hpp"
 
 #include <fmt/format.h>

@@ -3,6 +3,7 @@
 #include "engine/schedule/draw.hpp"
 #include "engine/schedule/validate.hpp"
 #include "engine/train/session.hpp"
+#include "engine/train/worker_plan.hpp"
 #include "tools/pd_engine/commands.hpp"
 
 #include <fmt/format.h>

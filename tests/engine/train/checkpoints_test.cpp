@@ -2,6 +2,7 @@
 /// job that is cut, replicated and scheduled otherwise.
 
 #include "engine/train/checkpoints.hpp"
+#include "engine/train/worker_parts.hpp"
 
 #include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/job/job_file.hpp"

@@ -2,6 +2,7 @@
 
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "tests/support/op_harness.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,4 +1,5 @@
 #include "engine/train/edges.hpp"
+#include "engine/train/worker_plan.hpp"
 
 #include "engine/device/cpu_device.hpp"
 #include "tests/support/deployed_pipeline.hpp"

@@ -3,6 +3,7 @@
 
 #include "engine/device/cpu_device.hpp"
 #include "engine/train/deployment.hpp"
+#include "engine/train/worker_plan.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 

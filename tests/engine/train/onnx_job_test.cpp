@@ -6,6 +6,8 @@
 #include "engine/data/batch.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/train/session.hpp"
+#include "engine/train/worker_parts.hpp"
+#include "engine/train/worker_plan.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/op_harness.hpp"
 

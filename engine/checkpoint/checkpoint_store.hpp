@@ -19,8 +19,8 @@
 
 #pragma once
 
+#include "engine/base/descriptor.hpp"
 #include "engine/base/error.hpp"
-#include "engine/checkpoint/descriptor.hpp"
 #include "engine/checkpoint/manifest.hpp"
 
 #include <string>

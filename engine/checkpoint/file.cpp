@@ -1,6 +1,6 @@
 #include "engine/checkpoint/file.hpp"
 
-#include "engine/checkpoint/descriptor.hpp"
+#include "engine/base/descriptor.hpp"
 
 #include <cstdio>
 #include <fcntl.h>

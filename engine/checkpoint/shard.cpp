@@ -1,7 +1,7 @@
 #include "engine/checkpoint/shard.hpp"
 
+#include "engine/base/descriptor.hpp"
 #include "engine/checkpoint/content_hash.hpp"
-#include "engine/checkpoint/descriptor.hpp"
 #include "engine/checkpoint/safetensors.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "engine/checkpoint/descriptor.hpp"
+#include "engine/base/descriptor.hpp"
 
 #include <cerrno>
 #include <fcntl.h>

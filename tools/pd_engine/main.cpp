@@ -24,6 +24,8 @@ constexpr command commands[]{
   {"check", "check a job and print it resolved, with its memory",
    pd::add_check},
   {"schedule", "print, draw or validate a timetable", pd::add_schedule},
+  {"plan", "choose the cut and the replication from a profile",
+   pd::add_plan},
   {"init", "write a job's initial weights", pd::add_init},
   {"checkpoints", "list a directory's checkpoints, each verified",
    pd::add_checkpoints},

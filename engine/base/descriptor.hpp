@@ -5,6 +5,7 @@
 #include "engine/base/error.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -32,6 +33,20 @@ public:
 private:
   int fd_ = -1;
 };
+
+/// A file to be read, and how many bytes it has now.
+struct open_file {
+  descriptor at;
+  std::int64_t bytes = 0;
+};
+
+/// Opens a regular file. A pipe or a device is refused, not waited for.
+/// Errors: io, without the path: "cannot open: <reason>".
+[[nodiscard]] result<open_file> open_to_read(const std::string& path);
+
+/// Bytes read from where the file stands, fewer than `to` has only at its end.
+/// Errors: io, without the path: "cannot read: <the system's reason>".
+[[nodiscard]] result<std::size_t> read_all(int fd, std::span<std::byte> to);
 
 /// Writes all of it; false, and errno, if the system refuses.
 [[nodiscard]] bool write_all(int fd, std::span<const std::byte> bytes);

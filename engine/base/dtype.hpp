@@ -51,6 +51,9 @@ struct bf16 {
   }
 };
 
+/// IEEE 754 binary16 (5 bits of exponent, 10 of mantissa) as a float: exact.
+[[nodiscard]] float half_to_float(std::uint16_t bits);
+
 /// The dtype of a C++ element type.
 template <class T>
 inline constexpr dtype dtype_of = dtype::f32;

@@ -205,19 +205,6 @@ std::string length_text(std::uint64_t length) {
   return text;
 }
 
-/// IEEE half precision: 1 sign, 5 exponent, 10 mantissa bits. Exact.
-float half_to_float(std::uint16_t bits) {
-  const auto sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16U;
-  const auto exponent = (bits >> 10U) & 0x1fU;
-  const auto mantissa = static_cast<std::uint32_t>(bits & 0x3ffU);
-  if (exponent == 0) { // zero or subnormal: mantissa * 2^-24
-    const auto value = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -value : value;
-  }
-  const auto wide = exponent == 0x1fU ? 0xffU : exponent + (127U - 15U);
-  return std::bit_cast<float>(sign | (wide << 23U) | (mantissa << 13U));
-}
-
 /// Reads elements of T, which need not be aligned.
 template <class T, class To, class Convert>
 void convert(std::span<const std::byte> from, std::span<To> to, Convert as) {

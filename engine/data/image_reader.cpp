@@ -1,16 +1,11 @@
 #include "engine/data/image_reader.hpp"
 
-#include "engine/base/assert.hpp"
+#include "engine/base/descriptor.hpp"
 #include "engine/data/cpu/color_rows.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fcntl.h>
 #include <numeric>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace pd {
 
@@ -20,52 +15,6 @@ namespace {
 constexpr std::int64_t max_file_bytes = std::int64_t{1} << 30;
 
 constexpr plane_scale to_unit{{1 / 255.0F, 1 / 255.0F, 1 / 255.0F}, {}};
-
-/// A file that is open to be read.
-class open_file {
-public:
-  explicit open_file(const std::string& path)
-    : number_{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  ~open_file() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-
-  [[nodiscard]] bool is_open() const { return number_ >= 0; }
-
-  /// -1: none that can be known.
-  [[nodiscard]] std::int64_t size() const {
-    struct stat about {};
-    const bool is_known =
-      ::fstat(number_, &about) == 0 && S_ISREG(about.st_mode);
-    return is_known ? std::int64_t{about.st_size} : -1;
-  }
-
-  /// Bytes that were read; less than asked for at the end; -1: errno says why.
-  [[nodiscard]] std::int64_t read(std::span<std::uint8_t> to) const {
-    std::size_t done = 0;
-    while (done < to.size()) {
-      const auto got = ::read(number_, to.data() + done, to.size() - done);
-      if (got < 0 && errno == EINTR)
-        continue;
-      if (got < 0)
-        return -1;
-      if (got == 0)
-        break;
-      done += static_cast<std::size_t>(got);
-    }
-    return static_cast<std::int64_t>(done);
-  }
-
-private:
-  int number_;
-};
-
-error refused() {
-  return {errc::io, std::strerror(errno)};
-}
 
 /// v / 255, minus the mean, over the deviation, as one factor and one summand.
 /// For one channel mean and deviation are those of all three on the average.
@@ -150,21 +99,15 @@ image_reader::image_reader(const image_reader_spec& spec)
 
 result<std::span<const std::uint8_t>>
 image_reader::load(const std::string& path) {
-  const open_file file{path};
-  if (!file.is_open())
-    return refused();
-  const auto bytes = file.size();
-  if (bytes < 0 || bytes > max_file_bytes)
-    return error{errc::io,
-                 bytes < 0 ? "not a regular file" : "larger than 1 GiB"};
-  const auto count = static_cast<std::size_t>(bytes);
-  if (file_.size() < count)
-    file_.resize(count);
-  const auto got = file.read(std::span{file_}.first(count));
-  if (got < 0)
-    return refused();
-  return std::span<const std::uint8_t>{file_}.first(
-    static_cast<std::size_t>(got));
+  PD_TRY(const auto file, open_to_read(path));
+  if (file.bytes > max_file_bytes)
+    return error{errc::io, "larger than 1 GiB"};
+  const auto count = static_cast<std::size_t>(file.bytes);
+  file_.resize(std::max(file_.size(), count));
+  const std::span bytes{file_.data(), count};
+  PD_TRY(const auto got,
+         read_all(file.at.get(), std::as_writable_bytes(bytes)));
+  return std::span<const std::uint8_t>{bytes.first(got)};
 }
 
 result<void> image_reader::read_for_training(std::span<const std::uint8_t> file,

@@ -1,17 +1,16 @@
 #include "engine/job/toml_file.hpp"
 
+#include "engine/base/descriptor.hpp"
 #include "engine/base/text.hpp"
 #include "engine/job/toml_parser.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <exception>
-#include <memory>
 #include <optional>
-#include <system_error>
+#include <span>
 #include <utility>
 
 namespace pd {
@@ -217,18 +216,18 @@ result<toml_document> parse_toml(std::string_view text,
 }
 
 result<std::string> read_text_file(const std::string& path) {
-  constexpr std::size_t max_bytes = 4 << 20;
-  errno = 0;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{
-    std::fopen(path.c_str(), "rbe"), std::fclose};
-  std::string text(max_bytes + 1, '\0');
-  if (file != nullptr)
-    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (file == nullptr || std::ferror(file.get()) != 0)
-    return error{errc::io, path + ": cannot read: "
-                             + std::system_category().message(errno)};
-  if (text.size() > max_bytes)
+  constexpr std::int64_t max_bytes = 4 << 20;
+  const auto file = open_to_read(path);
+  if (!file)
+    return file.failure().within(path);
+  if (file->bytes > max_bytes)
     return error{errc::bad_file, path + ": more than 4 MiB"};
+  std::string text(static_cast<std::size_t>(file->bytes), '\0');
+  const auto got =
+    read_all(file->at.get(), std::as_writable_bytes(std::span{text}));
+  if (!got)
+    return got.failure().within(path);
+  text.resize(*got);
   return text;
 }
 

@@ -112,6 +112,12 @@ result<void> onnx_builder::check_parameters(const op& rule,
       return error{errc::bad_value, "parameter " + shown(given.name)
                                       + ": wanted reals, got "
                                       + to_string(given.tensor->type)};
+    if (const auto bad = first_not_finite(*given.tensor);
+        bad < given.tensor->elems())
+      return error{errc::bad_value, "parameter " + shown(given.name)
+                                      + ": wanted finite numbers, got one that "
+                                        "is not at index "
+                                      + std::to_string(bad)};
     const auto& extents = wanted[i].extents;
     if (!std::ranges::equal(dims, extents))
       return error{errc::bad_shape, "parameter " + shown(given.name)

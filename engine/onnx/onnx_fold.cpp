@@ -1,5 +1,6 @@
 #include "engine/onnx/onnx_fold.hpp"
 
+#include "engine/onnx/misfit.hpp"
 #include "engine/onnx/onnx_attributes.hpp"
 
 #include <algorithm>
@@ -14,18 +15,6 @@ using rows = std::vector<onnx_numbers>; // of the inputs
 using folder = result<onnx_numbers> (*)(const onnx_node&, const rows&);
 
 constexpr onnx_number unknown{kind::unknown, 0};
-
-error misfit(const std::string& why) {
-  return {errc::bad_value, why};
-}
-
-result<void> want_inputs(const rows& in, std::size_t least, std::size_t most) {
-  if (in.size() >= least && in.size() <= most)
-    return {};
-  return misfit("wanted " + std::to_string(least) + " to "
-                + std::to_string(most) + " inputs, got "
-                + std::to_string(in.size()));
-}
 
 /// Counts from the end if it is negative. Errors: bad_value.
 result<std::size_t> index_in(const onnx_number& at, std::size_t size) {
@@ -42,7 +31,7 @@ result<std::size_t> index_in(const onnx_number& at, std::size_t size) {
 
 /// Reshape to a row.
 result<onnx_numbers> reshape(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 2, 2));
+  PD_CHECK(want_inputs(in.size(), 2, 2));
   if (in[1].at.size() != 1)
     return misfit("wanted a shape of rank 1 for numbers");
   return onnx_numbers{in[0].at, false};
@@ -50,14 +39,14 @@ result<onnx_numbers> reshape(const onnx_node&, const rows& in) {
 
 /// Of a scalar; the axis (an attribute, later an input) can only be 0.
 result<onnx_numbers> unsqueeze(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 1, 2));
+  PD_CHECK(want_inputs(in.size(), 1, 2));
   if (!in[0].is_scalar)
     return misfit("wanted a scalar, got a row of numbers");
   return onnx_numbers{in[0].at, false};
 }
 
 result<onnx_numbers> squeeze(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 1, 2));
+  PD_CHECK(want_inputs(in.size(), 1, 2));
   if (in[0].at.size() != 1)
     return misfit("wanted one number, got " + std::to_string(in[0].at.size()));
   return onnx_numbers{in[0].at, true};
@@ -66,7 +55,7 @@ result<onnx_numbers> squeeze(const onnx_node&, const rows& in) {
 result<onnx_numbers> cast(const onnx_node& at, const rows& in) {
   constexpr std::int64_t to_i32 = 6; // TensorProto's
   constexpr std::int64_t to_i64 = 7;
-  PD_CHECK(want_inputs(in, 1, 1));
+  PD_CHECK(want_inputs(in.size(), 1, 1));
   onnx_attributes read{at};
   const auto to = read.integer("to", to_i64);
   PD_CHECK(read.finish());
@@ -88,7 +77,7 @@ result<onnx_numbers> concat(const onnx_node&, const rows& in) {
 }
 
 result<onnx_numbers> gather(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 2, 2));
+  PD_CHECK(want_inputs(in.size(), 2, 2));
   onnx_numbers made{{}, in[1].is_scalar};
   for (const auto& each : in[1].at) {
     PD_TRY(const auto index, index_in(each, in[0].at.size()));
@@ -105,7 +94,7 @@ std::int64_t clamped(const onnx_number& at, std::size_t size) {
 }
 
 result<onnx_numbers> slice(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 3, 5));
+  PD_CHECK(want_inputs(in.size(), 3, 5));
   for (std::size_t i = 1; i < in.size(); ++i)
     if (in[i].at.size() != 1 || !in[i].at[0].is_known())
       return misfit("wanted one known start, end, axis and step");
@@ -171,7 +160,7 @@ result<std::size_t> common_size(const rows& in) {
 template <class Operation>
 result<onnx_numbers> by_element(const rows& in, std::size_t inputs,
                                 Operation compute) {
-  PD_CHECK(want_inputs(in, inputs, inputs));
+  PD_CHECK(want_inputs(in.size(), inputs, inputs));
   PD_TRY(const auto size, common_size(in));
   onnx_numbers made;
   for (std::size_t i = 0; i < size; ++i)
@@ -216,7 +205,7 @@ result<onnx_numbers> where(const onnx_node&, const rows& in) {
 }
 
 result<onnx_numbers> constant_of_shape(const onnx_node& at, const rows& in) {
-  PD_CHECK(want_inputs(in, 1, 1));
+  PD_CHECK(want_inputs(in.size(), 1, 1));
   onnx_attributes read{at};
   const auto* value = read.tensor("value");
   PD_CHECK(read.finish());
@@ -235,7 +224,7 @@ result<onnx_numbers> constant_of_shape(const onnx_node& at, const rows& in) {
 
 /// Shape of numbers: how many there are.
 result<onnx_numbers> count(const onnx_node&, const rows& in) {
-  PD_CHECK(want_inputs(in, 1, 1));
+  PD_CHECK(want_inputs(in.size(), 1, 1));
   onnx_numbers made;
   if (!in[0].is_scalar)
     made.at.push_back(

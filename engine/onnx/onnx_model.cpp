@@ -1,15 +1,13 @@
 #include "engine/onnx/onnx_model.hpp"
 
 #include "engine/base/assert.hpp"
+#include "engine/base/descriptor.hpp"
 
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/stubs/logging.h>
 #include <limits>
 #include <onnx/onnx_pb.h>
-#include <unistd.h>
 #include <utility>
 
 namespace pd {
@@ -211,23 +209,6 @@ result<onnx_model> read_model(onnx::ModelProto& from) {
   return made;
 }
 
-/// An open file, closed at the end.
-class open_file {
-public:
-  explicit open_file(const std::string& path)
-    : number_{open(path.c_str(), O_RDONLY | O_CLOEXEC)} {}
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  ~open_file() {
-    if (number_ >= 0)
-      close(number_);
-  }
-  [[nodiscard]] int number() const { return number_; }
-
-private:
-  int number_;
-};
-
 result<onnx_model> read_stream(google::protobuf::io::ZeroCopyInputStream& from,
                                const std::string& path) {
   google::protobuf::SetLogHandler(nullptr); // what is wrong, we say
@@ -244,10 +225,10 @@ result<onnx_model> read_stream(google::protobuf::io::ZeroCopyInputStream& from,
 } // namespace
 
 result<onnx_model> read_onnx_model(const std::string& path) {
-  const open_file file{path};
-  if (file.number() < 0)
-    return error{errc::io, path + ": " + std::strerror(errno)};
-  google::protobuf::io::FileInputStream stream{file.number(), 1 << 20};
+  const auto file = open_to_read(path);
+  if (!file)
+    return file.failure().within(path);
+  google::protobuf::io::FileInputStream stream{file->at.get(), 1 << 20};
   auto made = read_stream(stream, path);
   if (stream.GetErrno() != 0)
     return error{errc::io, path + ": " + std::strerror(stream.GetErrno())};

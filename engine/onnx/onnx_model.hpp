@@ -51,6 +51,10 @@ struct onnx_tensor {
 /// The values as float32, rounded if they are wider. @pre is_real(from.type)
 [[nodiscard]] std::vector<float> to_reals(const onnx_tensor& from);
 
+/// The place of the first value that is no finite float32; elems() if all are.
+/// @pre is_real(from.type)
+[[nodiscard]] std::int64_t first_not_finite(const onnx_tensor& from);
+
 /// The values. @pre type is i64, i32 or flag
 [[nodiscard]] std::vector<std::int64_t> to_integers(const onnx_tensor& from);
 

@@ -36,7 +36,7 @@ public:
   result<onnx_network> run(const std::string& name) {
     PD_CHECK(check_version());
     PD_CHECK(add_input());
-    add_initializers();
+    PD_CHECK(add_initializers());
     PD_CHECK(find_needed());
     for (const auto* each : needed_)
       if (auto done = add_node(*each); !done)
@@ -106,9 +106,13 @@ private:
     return {};
   }
 
-  void add_initializers() {
+  result<void> add_initializers() {
     for (const auto& each : from_.initializers)
-      values_[each.name] = onnx_constant{&each, each.name, false};
+      if (!values_.emplace(each.name, onnx_constant{&each, each.name, false})
+             .second)
+        return error{errc::bad_file,
+                     "initializer " + shown(each.name) + ": is there twice"};
+    return {};
   }
 
   /// The nodes that the output needs, in the file's order.

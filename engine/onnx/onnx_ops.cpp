@@ -1,5 +1,6 @@
 #include "engine/onnx/onnx_ops.hpp"
 
+#include "engine/onnx/misfit.hpp"
 #include "engine/onnx/shortest.hpp"
 
 #include <algorithm>
@@ -8,10 +9,6 @@
 namespace pd {
 
 namespace {
-
-error misfit(const std::string& why) {
-  return {errc::bad_value, why};
-}
 
 error unsupported(const std::string& why) {
   return {errc::not_supported, why};
@@ -56,16 +53,6 @@ result<onnx_constant> constant_at(const onnx_call& call, std::size_t index) {
 
 bool is_left_out(const onnx_call& call, std::size_t index) {
   return std::holds_alternative<std::monostate>(call.input(index));
-}
-
-result<void> want_inputs(const onnx_call& call, std::size_t least,
-                         std::size_t most) {
-  const auto count = call.inputs.size();
-  if (count < least || count > most)
-    return misfit("wanted " + std::to_string(least)
-                  + (most > least ? " to " + std::to_string(most) : "")
-                  + " inputs, got " + std::to_string(count));
-  return {};
 }
 
 result<onnx_value> added(const onnx_call& call, onnx_builder::request what) {
@@ -176,7 +163,7 @@ result<void> check_kernel(onnx_attributes& read,
 }
 
 result<onnx_value> import_conv(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 3));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 3));
   PD_TRY(const auto x, padded_at(call, 0));
   PD_TRY(const auto weight, constant_at(call, 1));
   onnx_attributes read{call.at};
@@ -201,7 +188,7 @@ result<onnx_value> import_conv(const onnx_call& call) {
 
 /// In training and evaluation form alike: which one runs is the job's to say.
 result<onnx_value> import_batch_norm(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 5, 5));
+  PD_CHECK(want_inputs(call.inputs.size(), 5, 5));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   const auto eps = read.real("epsilon", 1e-5);
@@ -234,7 +221,7 @@ result<onnx_builder::request> linear_of(int x, onnx_constant weight,
 }
 
 result<onnx_value> import_gemm(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 3));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 3));
   PD_TRY(const int x, activation_at(call, 0));
   PD_TRY(const auto weight, constant_at(call, 1));
   onnx_attributes read{call.at};
@@ -256,7 +243,7 @@ result<onnx_value> import_gemm(const onnx_call& call) {
 
 /// A linear; an Add of a constant after it brings its bias.
 result<onnx_value> import_matmul(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 2));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 2));
   PD_TRY(const int x, activation_at(call, 0));
   PD_TRY(const auto weight, constant_at(call, 1));
   PD_CHECK(onnx_attributes{call.at}.finish());
@@ -286,7 +273,7 @@ result<onnx_value> import_bias(const onnx_call& call, std::size_t constant) {
 // -- pools -------------------------------------------------------------------
 
 result<onnx_value> import_max_pool(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   window with{.kernel = read.pair("kernel_shape", {0, 0}, 1)};
@@ -316,7 +303,7 @@ result<void> take_in(const onnx_activation& x, bool is_ceil, window& to,
 }
 
 result<onnx_value> import_average_pool(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_TRY(const auto x, padded_at(call, 0));
   onnx_attributes read{call.at};
   window with{.kernel = read.pair("kernel_shape", {0, 0}, 1)};
@@ -333,7 +320,7 @@ result<onnx_value> import_average_pool(const onnx_call& call) {
 }
 
 result<onnx_value> import_global_average_pool(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_CHECK(onnx_attributes{call.at}.finish());
   return unary(call, "global_avg_pool");
 }
@@ -354,7 +341,7 @@ result<onnx_value> flattened(const onnx_call& call, int x) {
 
 /// The mean over the pixels of each channel.
 result<onnx_value> import_mean(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   const auto axes = read.integers("axes", {});
@@ -375,14 +362,14 @@ result<onnx_value> import_mean(const onnx_call& call) {
 // -- element by element ------------------------------------------------------
 
 result<onnx_value> import_relu(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_CHECK(onnx_attributes{call.at}.finish());
   return unary(call, "relu");
 }
 
 /// Clip to [0, 6], of which mobile networks are made.
 result<onnx_value> import_clip(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 3, 3));
+  PD_CHECK(want_inputs(call.inputs.size(), 3, 3));
   PD_CHECK(onnx_attributes{call.at}.finish());
   if (real_of(call.input(1)) != 0.0F || real_of(call.input(2)) != 6.0F)
     return unsupported("wanted the constants 0 and 6 as bounds");
@@ -391,7 +378,7 @@ result<onnx_value> import_clip(const onnx_call& call) {
 
 /// ONNX's divides alpha by the size, as ours does.
 result<onnx_value> import_lrn(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   const attributes settings{{"size", read.integer("size", 0)},
@@ -406,7 +393,7 @@ result<onnx_value> import_lrn(const onnx_call& call) {
 }
 
 result<onnx_value> import_add(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 2));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 2));
   PD_CHECK(onnx_attributes{call.at}.finish());
   for (std::size_t i = 0; i < 2; ++i)
     if (std::holds_alternative<onnx_constant>(call.input(i)))
@@ -432,7 +419,7 @@ result<double> dropped_share(const onnx_call& call) {
 
 /// What training drops; 0: nothing, and no node.
 result<onnx_value> import_dropout(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 3));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 3));
   PD_TRY(const double p, dropped_share(call));
   if (p == 0)
     return call.input(0);
@@ -441,7 +428,7 @@ result<onnx_value> import_dropout(const onnx_call& call) {
 }
 
 result<onnx_value> import_identity(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_CHECK(onnx_attributes{call.at}.finish());
   auto made = call.input(0);
   if (auto* constant = std::get_if<onnx_constant>(&made))
@@ -453,7 +440,7 @@ result<onnx_value> import_identity(const onnx_call& call) {
 
 /// The tensor stays the node's, which outlives all that is made here.
 result<onnx_value> import_constant(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 0, 0));
+  PD_CHECK(want_inputs(call.inputs.size(), 0, 0));
   onnx_attributes read{call.at};
   const auto* tensor = read.tensor("value");
   const auto whole = read.integer("value_int", 0);
@@ -476,7 +463,7 @@ result<onnx_value> import_constant(const onnx_call& call) {
 /// Of a matrix that is a constant: PyTorch's exporter writes a linear's weight
 /// so.
 result<onnx_value> import_transpose(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   const auto* constant = std::get_if<onnx_constant>(&call.input(0));
   onnx_attributes read{call.at};
   const auto order = read.integers("perm", {1, 0});
@@ -509,7 +496,7 @@ result<onnx_value> import_concat(const onnx_call& call) {
 }
 
 result<onnx_value> import_flatten(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 1));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 1));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   const auto axis = read.integer("axis", 1);
@@ -577,7 +564,7 @@ reshaped(const onnx_call& call, const onnx_numbers& to, const shape& from) {
 
 /// A Reshape that flattens, or does nothing.
 result<onnx_value> import_reshape(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 2));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 2));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   const bool allows_zero = read.flag("allowzero", false);
@@ -599,7 +586,7 @@ result<onnx_value> import_reshape(const onnx_call& call) {
 
 /// Away with the pixel that a global pool leaves.
 result<onnx_value> import_squeeze(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 1, 2));
+  PD_CHECK(want_inputs(call.inputs.size(), 1, 2));
   PD_TRY(const int x, activation_at(call, 0));
   onnx_attributes read{call.at};
   auto axes = read.integers("axes", {});
@@ -633,7 +620,7 @@ result<std::vector<std::int64_t>> pads_of(const onnx_call& call) {
 
 /// Zeros around an image, which the next node takes in.
 result<onnx_value> import_pad(const onnx_call& call) {
-  PD_CHECK(want_inputs(call, 2, 3));
+  PD_CHECK(want_inputs(call.inputs.size(), 2, 3));
   PD_TRY(auto made, padded_at(call, 0));
   onnx_attributes read{call.at};
   const auto mode = read.text("mode", "constant");

@@ -3,44 +3,43 @@
 #include "engine/onnx/onnx_model.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace pd {
 
 namespace {
 
-/// IEEE 754 binary16: 5 bits of exponent, 10 of mantissa.
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10U) & 0x1f;
-  const auto mantissa = static_cast<float>(bits & 0x3ffU);
-  float size = 0;
-  if (exponent == 0x1f)
-    size = mantissa == 0 ? std::numeric_limits<float>::infinity()
-                         : std::numeric_limits<float>::quiet_NaN();
-  else if (exponent == 0)
-    size = std::ldexp(mantissa, -24);
-  else
-    size = std::ldexp(mantissa + 1024, exponent - 25);
-  return (bits & 0x8000U) != 0 ? -size : size;
+/// binary16, as it lies in a file.
+struct half {
+  std::uint16_t bits;
+  explicit operator float() const { return half_to_float(bits); }
+};
+
+template <class Stored>
+Stored element(const onnx_tensor& from, std::size_t i) {
+  Stored stored{};
+  std::memcpy(&stored, from.bytes.data() + i * sizeof stored, sizeof stored);
+  return stored;
 }
 
-float bf16_to_float(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-}
-
-/// Each element of `from`, stored as a `Stored`, made a `To` by `convert`.
-template <class To, class Stored, class Convert>
-std::vector<To> converted(const onnx_tensor& from, Convert convert) {
+/// Each element of `from`, stored as a `Stored`, made a `To`.
+template <class To, class Stored>
+std::vector<To> converted(const onnx_tensor& from) {
   std::vector<To> made(from.bytes.size() / sizeof(Stored));
-  for (std::size_t i = 0; i < made.size(); ++i) {
-    Stored stored;
-    std::memcpy(&stored, from.bytes.data() + i * sizeof stored, sizeof stored);
-    made[i] = convert(stored);
-  }
+  for (std::size_t i = 0; i < made.size(); ++i)
+    made[i] = static_cast<To>(element<Stored>(from, i));
   return made;
+}
+
+template <class Stored>
+std::int64_t not_finite_in(const onnx_tensor& from) {
+  std::size_t i = 0;
+  const auto elems = from.bytes.size() / sizeof(Stored);
+  while (i < elems
+         && std::isfinite(static_cast<float>(element<Stored>(from, i))))
+    ++i;
+  return static_cast<std::int64_t>(i);
 }
 
 /// One line: cut if it is long, "?" for what is no plain character.
@@ -90,24 +89,39 @@ std::int64_t onnx_tensor::elems() const {
 
 std::vector<float> to_reals(const onnx_tensor& from) {
   PD_ASSERT(is_real(from.type));
-  const auto cast = [](auto x) { return static_cast<float>(x); };
-  if (from.type == onnx_element::f64)
-    return converted<float, double>(from, cast);
-  if (from.type == onnx_element::f16)
-    return converted<float, std::uint16_t>(from, half_to_float);
-  if (from.type == onnx_element::bf16)
-    return converted<float, std::uint16_t>(from, bf16_to_float);
-  return converted<float, float>(from, cast);
+  switch (from.type) {
+  case onnx_element::f64:
+    return converted<float, double>(from);
+  case onnx_element::f16:
+    return converted<float, half>(from);
+  case onnx_element::bf16:
+    return converted<float, bf16>(from);
+  default:
+    return converted<float, float>(from);
+  }
+}
+
+std::int64_t first_not_finite(const onnx_tensor& from) {
+  PD_ASSERT(is_real(from.type));
+  switch (from.type) {
+  case onnx_element::f64:
+    return not_finite_in<double>(from);
+  case onnx_element::f16:
+    return not_finite_in<half>(from);
+  case onnx_element::bf16:
+    return not_finite_in<bf16>(from);
+  default:
+    return not_finite_in<float>(from);
+  }
 }
 
 std::vector<std::int64_t> to_integers(const onnx_tensor& from) {
-  const auto cast = [](auto x) { return static_cast<std::int64_t>(x); };
   if (from.type == onnx_element::i64)
-    return converted<std::int64_t, std::int64_t>(from, cast);
+    return converted<std::int64_t, std::int64_t>(from);
   if (from.type == onnx_element::i32)
-    return converted<std::int64_t, std::int32_t>(from, cast);
+    return converted<std::int64_t, std::int32_t>(from);
   PD_ASSERT(from.type == onnx_element::flag);
-  return converted<std::int64_t, std::uint8_t>(from, cast);
+  return converted<std::int64_t, std::uint8_t>(from);
 }
 
 std::string shown(std::string_view name) {

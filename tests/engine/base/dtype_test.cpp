@@ -94,3 +94,22 @@ TEST_CASE("bf16 keeps infinities, and what is too large becomes one",
   CHECK(static_cast<float>(bf16{std::numeric_limits<float>::max()}) == inf);
   CHECK(bf16{-0.0F}.bits == 0x8000U);
 }
+
+TEST_CASE("every half that is a number is the float of its formula",
+          "[base][dtype]") {
+  for (std::uint32_t bits = 0; bits < 0x7c00U; ++bits) {
+    const auto exponent = static_cast<int>(bits >> 10U);
+    const auto mantissa = static_cast<float>(bits & 0x3ffU);
+    const auto wanted = exponent == 0
+                          ? std::ldexp(mantissa, -24)
+                          : std::ldexp(mantissa + 1024, exponent - 25);
+    const auto positive = half_to_float(static_cast<std::uint16_t>(bits));
+    const auto negative =
+      half_to_float(static_cast<std::uint16_t>(bits | 0x8000U));
+    if (positive != wanted || negative != -wanted || !std::signbit(negative))
+      FAIL("bits " << bits << " became " << positive << " and " << negative);
+  }
+  CHECK(half_to_float(0x7c00) == std::numeric_limits<float>::infinity());
+  CHECK(half_to_float(0xfc00) == -std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(half_to_float(0x7c01)));
+}

@@ -5,12 +5,15 @@
 #include "engine/job/graph_file.hpp"
 #include "engine/job/job_file.hpp"
 #include "tests/engine/job/any_ops.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <cstring>
+#include <sys/stat.h>
 
 using namespace pd;
+using namespace pd::test;
 
 namespace {
 
@@ -424,9 +427,25 @@ TEST_CASE("a weights file with a bad length gives its message",
 TEST_CASE("a file that is not there gives its message", "[job][bad_input]") {
   const auto ops = make_any_ops();
   const std::string none = "/nonexistent/x.toml";
-  const auto wanted = none + ": cannot read: No such file or directory";
+  const auto wanted = none + ": cannot open: No such file or directory";
   CHECK(message_of(load_job(none)) == wanted);
   CHECK(message_of(load_graph(none, {28, 28, 1}, &ops)) == wanted);
-  CHECK(message_of(load_job("/")) == "/: cannot read: Is a directory");
-  CHECK(message_of(load_job("/dev/zero")) == "/dev/zero: more than 4 MiB");
+  CHECK(message_of(load_job("/")) == "/: cannot open: not a regular file");
+  CHECK(message_of(load_job("/dev/zero"))
+        == "/dev/zero: cannot open: not a regular file");
+}
+
+TEST_CASE("a job file of more than 4 MiB is refused", "[job][bad_input]") {
+  const scratch_folder at;
+  const auto large = at.write("large.toml", std::string((4 << 20) + 1, '#'));
+  CHECK(message_of(load_job(large)) == large + ": more than 4 MiB");
+}
+
+TEST_CASE("a pipe as a job file is refused, not waited for",
+          "[job][bad_input]") {
+  const scratch_folder at;
+  const auto pipe = at / "job.toml";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(message_of(load_job(pipe))
+        == pipe + ": cannot open: not a regular file");
 }

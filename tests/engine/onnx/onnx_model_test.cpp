@@ -3,6 +3,7 @@
 #include "engine/onnx/onnx_model.hpp"
 
 #include "tests/engine/onnx/small_model.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -10,8 +11,10 @@
 #include <cmath>
 #include <fstream>
 #include <sstream>
+#include <sys/stat.h>
 
 using namespace pd;
+using namespace pd::test;
 
 namespace {
 
@@ -98,8 +101,18 @@ TEST_CASE("what is no ONNX file is refused by one line", "[onnx][model]") {
         wire{}.number(model_ir, 8).bytes})
     CHECK(failure_of(parse_onnx_model(each, "x.onnx")) == wanted);
   CHECK(failure_of(read_onnx_model("/nowhere/x.onnx"))
-        == "/nowhere/x.onnx: No such file or directory");
-  CHECK(failure_of(read_onnx_model("/")).starts_with("/: "));
+        == "/nowhere/x.onnx: cannot open: No such file or directory");
+  CHECK(failure_of(read_onnx_model("/"))
+        == "/: cannot open: not a regular file");
+}
+
+TEST_CASE("a pipe as a model file is refused, not waited for",
+          "[onnx][model]") {
+  const scratch_folder at;
+  const auto pipe = at / "x.onnx";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(failure_of(read_onnx_model(pipe))
+        == pipe + ": cannot open: not a regular file");
 }
 
 TEST_CASE("a tensor has as many bytes as its extents say", "[onnx][model]") {

@@ -352,6 +352,26 @@ TEST_CASE("a weight of another shape or type is refused by its name",
            "got i64");
 }
 
+TEST_CASE("two initializers of one name are refused", "[onnx][network]") {
+  auto model = convolution({}, 64);
+  model.with(model.made.initializers[0]);
+  CHECK(failure_of(model)
+        == "x.onnx: initializer 'conv.weight': is there twice");
+}
+
+TEST_CASE("a weight that is no finite number is refused by its name",
+          "[onnx][network]") {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    auto model = convolution({}, 64);
+    auto& weight = model.made.initializers[0];
+    std::memcpy(weight.bytes.data() + 3 * sizeof bad, &bad, sizeof bad);
+    CHECK(failure_of(model)
+          == "x.onnx: node 'y' (Conv): parameter 'conv.weight': wanted finite "
+             "numbers, "
+             "got one that is not at index 3");
+  }
+}
+
 TEST_CASE("an activation that grows beyond all memory is refused",
           "[onnx][network]") {
   small_model model;

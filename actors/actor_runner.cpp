@@ -49,6 +49,36 @@ std::unique_ptr<caf::actor_system_config> config_for(const deployment& all) {
 } // namespace
 
 /// Members end in the reverse order: actors first, then what they work on.
+namespace {
+
+/// How long each worker was in actions in the last epoch, and how long all its
+/// passes lasted.
+struct busy_times {
+  std::int64_t epoch = -1;
+  std::int64_t lasted_us = 0;
+  std::vector<std::int64_t> busy_us; ///< by worker
+
+  void add(const data_pass& of, const std::vector<std::int64_t>& more_us,
+           std::int64_t pass_us) {
+    if (of.epoch != epoch)
+      *this = {of.epoch, 0, std::vector<std::int64_t>(more_us.size())};
+    lasted_us += pass_us;
+    for (std::size_t w = 0; w < busy_us.size(); ++w)
+      busy_us[w] += more_us[w];
+  }
+
+  [[nodiscard]] std::vector<double> shares() const {
+    std::vector<double> made;
+    made.reserve(busy_us.size());
+    for (const auto each : busy_us)
+      made.push_back(static_cast<double>(each)
+                     / static_cast<double>(lasted_us));
+    return made;
+  }
+};
+
+} // namespace
+
 struct actor_runner::parts {
   std::shared_ptr<const deployment> all;
   std::unique_ptr<caf::actor_system_config> config;
@@ -65,7 +95,7 @@ struct actor_runner::parts {
   bool is_saving = false; ///< a checkpoint is being written
   std::function<void(const saved_checkpoint&)> on_saved;
   std::int64_t stall_us = 0;
-  std::vector<double> busy_shares;
+  busy_times busy;
 
   void coordinate();
   result<void> deploy(const std::atomic<bool>& asked);
@@ -280,10 +310,7 @@ result<void> actor_runner::run(const data_pass& what, const pass_calls& calls,
       if (!what.is_training)
         return;
       is_->stall_us += x.stall_us;
-      const auto seconds = seconds_since(begin_us);
-      is_->busy_shares.clear();
-      for (const auto each : x.busy_us)
-        is_->busy_shares.push_back(1e-6 * static_cast<double>(each) / seconds);
+      is_->busy.add(what, x.busy_us, now_us() - begin_us);
     });
 }
 
@@ -384,7 +411,7 @@ double actor_runner::data_stall_s() const {
 }
 
 std::vector<double> actor_runner::busy_shares() const {
-  return is_->busy_shares;
+  return is_->busy.shares();
 }
 
 std::string actor_runner::describe() const {

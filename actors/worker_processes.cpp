@@ -240,7 +240,7 @@ public:
       deploy(what, {order.training_samples, order.evaluation_samples}, ops_));
     if (!order.resumed_from.empty()) {
       PD_TRY(const auto from, checkpoint::open(order.resumed_from));
-      PD_CHECK(resume(all, from));
+      PD_CHECK(resume(all, from, ops_));
     }
     receivers->resize(static_cast<std::size_t>(all.where().workers()));
     worker_seat made{std::make_shared<const deployment>(std::move(all)),

@@ -101,10 +101,12 @@ struct checkpoint_reader {
   }
 
   result<void> check_there(const std::string& path) {
-    std::error_code ignored;
-    if (!fs::exists(path, ignored))
+    std::error_code unknown;
+    if (fs::exists(path, unknown))
+      return {};
+    if (!unknown)
       return torn(path, "is missing");
-    return {};
+    return error{errc::io, path + ": cannot look at it: " + unknown.message()};
   }
 
   result<void> check_size(const std::string& path, std::int64_t wanted) {
@@ -112,7 +114,8 @@ struct checkpoint_reader {
     std::error_code failed;
     const auto size = fs::file_size(path, failed);
     if (failed)
-      return wrong(path, "cannot look at its size: " + failed.message());
+      return error{errc::io,
+                   path + ": cannot look at its size: " + failed.message()};
     const auto got = static_cast<std::int64_t>(size);
     const auto text = "has " + std::to_string(got)
                       + " bytes, the manifest says " + std::to_string(wanted);
@@ -168,7 +171,7 @@ struct checkpoint_reader {
 };
 
 const char* to_string(checkpoint_state state) {
-  constexpr std::array names{"whole", "torn", "corrupt"};
+  constexpr std::array names{"whole", "torn", "corrupt", "unreadable"};
   return names.at(static_cast<std::size_t>(state));
 }
 
@@ -178,7 +181,10 @@ opened_checkpoint open_checkpoint(const std::string& path) {
     folder.pop_back();
   checkpoint_reader reader;
   if (const auto read = reader.read(folder); !read)
-    return {reader.state, read.failure(), {}};
+    return {read.failure().code == errc::io ? checkpoint_state::unreadable
+                                            : reader.state,
+            read.failure(),
+            {}};
   return {checkpoint_state::whole, {}, std::move(reader.made)};
 }
 

@@ -19,11 +19,12 @@ namespace pd {
 
 enum class checkpoint_state : std::uint8_t {
   whole,
-  torn,    ///< not written to its end: a file is missing or short
-  corrupt, ///< a file is not what was written
+  torn,       ///< not written to its end: a file is missing or short
+  corrupt,    ///< a file is not what was written
+  unreadable, ///< the system did not let us look: it may be whole
 };
 
-/// "whole", "torn", "corrupt".
+/// "whole", "torn", "corrupt", "unreadable".
 [[nodiscard]] const char* to_string(checkpoint_state state);
 
 /// Owns: the mapped files. Every byte that it gives was held against its hash

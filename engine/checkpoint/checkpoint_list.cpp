@@ -152,6 +152,8 @@ result<newest_checkpoint> find_newest_checkpoint(const std::string& directory) {
       found.whole = std::move(opened.whole);
       break;
     }
+    if (opened.state == checkpoint_state::unreadable)
+      return opened.why;
     found.skipped.push_back(listed(each, opened));
   }
   return found;

@@ -57,7 +57,8 @@ struct newest_checkpoint {
 };
 
 /// Opens the newest whole one. Older ones are not looked at.
-/// Errors: as above; to find none is none.
+/// Errors: as above, also if one that may be whole cannot be read: to go on
+/// from an older one would lose it. To find none is none.
 [[nodiscard]] result<newest_checkpoint>
 find_newest_checkpoint(const std::string& directory);
 

@@ -40,7 +40,8 @@ result<void> make_folders(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored))
     return {};
-  return is_there(path) ? error{errc::io, path + ": is no directory"} : refused;
+  return is_there(path) ? error{errc::bad_value, path + ": is no directory"}
+                        : refused;
 }
 
 /// A file system without locks has none: one writer is then a promise.
@@ -102,12 +103,15 @@ result<void> remove_checkpoint(const std::string& path) {
   const auto part = path + ".part";
   if (std::rename(path.c_str(), part.c_str()) != 0)
     return system_error_of(path, "remove");
+  PD_CHECK(sync_folder(folder_of(path)));
   return remove_folder(part);
 }
 
-void tell(const result<void>& removed) {
-  if (!removed)
-    log_warning("checkpoint: {}", removed.failure().message);
+/// True if it was done; else it is told.
+bool done_or_told(const result<void>& done) {
+  if (!done)
+    log_warning("checkpoint: {}", done.failure().message);
+  return done.has_value();
 }
 
 bool looks_whole(const std::string& path) {
@@ -123,9 +127,9 @@ void remove_leftovers(const std::vector<std::string>& paths) {
     const bool is_replaced =
       ending == ".old" && is_there(fs::path{path}.replace_extension());
     if (ending == ".part")
-      tell(remove_folder(each));
+      done_or_told(remove_folder(each));
     else if (is_replaced)
-      tell(remove_checkpoint(each));
+      done_or_told(remove_checkpoint(each));
   }
 }
 
@@ -139,7 +143,7 @@ void prune(const std::vector<std::string>& paths, int keep,
     if (kept < keep)
       kept += looks_whole(each) ? 1 : 0;
     else if (each != just_written)
-      tell(remove_checkpoint(each));
+      done_or_told(remove_checkpoint(each));
   }
 }
 
@@ -164,21 +168,24 @@ result<void> replace_in_two_steps(const std::string& part,
     return system_error_of(path, "rename");
   if (std::rename(part.c_str(), path.c_str()) != 0) {
     const auto failed = system_error_of(part, "rename");
-    tell(std::rename(old.c_str(), path.c_str()) == 0
-           ? result<void>{}
-           : system_error_of(old, "rename"));
+    done_or_told(std::rename(old.c_str(), path.c_str()) == 0
+                   ? result<void>{}
+                   : system_error_of(old, "rename"));
     return failed;
   }
-  PD_CHECK(sync_folder(folder_of(path)));
-  return remove_checkpoint(old);
+  if (done_or_told(sync_folder(folder_of(path))))
+    done_or_told(remove_checkpoint(old));
+  return {};
 }
 
-/// Invariants (1) and (2).
+/// Invariants (1) and (2). Once the new one has its name, it is there, whatever
+/// comes behind; but the old one goes only if that name is on the disk.
 result<void> take_name(const std::string& part, const std::string& path) {
   if (!is_there(path)) {
     if (std::rename(part.c_str(), path.c_str()) != 0)
       return system_error_of(part, "rename");
-    return sync_folder(folder_of(path));
+    done_or_told(sync_folder(folder_of(path)));
+    return {};
   }
   switch (exchange(part, path)) {
   case exchanged::failed:
@@ -188,8 +195,16 @@ result<void> take_name(const std::string& part, const std::string& path) {
   case exchanged::done:
     break;
   }
-  PD_CHECK(sync_folder(folder_of(path)));
-  tell(remove_folder(part));
+  if (done_or_told(sync_folder(folder_of(path))))
+    done_or_told(remove_folder(part));
+  return {};
+}
+
+/// What stands where a checkpoint is to be has to be one.
+result<void> check_place(const std::string& path) {
+  std::error_code ignored;
+  if (is_there(path) && !fs::is_directory(path, ignored))
+    return error{errc::io, path + ": is no directory"};
   return {};
 }
 
@@ -220,9 +235,11 @@ result<std::string> checkpoint_store::begin(const checkpoint_position& at) {
   PD_TRY(const auto paths, checkpoint_paths(directory_));
   remove_leftovers(paths);
   const auto part = directory_ + "/" + name_of(at) + ".part";
+  PD_CHECK(check_place(directory_ + "/" + name_of(at)));
   // One that is there yet has something in it that is not ours.
   if (::mkdir(part.c_str(), 0777) != 0 && errno != EEXIST)
     return system_error_of(part, "make");
+  PD_CHECK(check_place(part));
   part_ = part;
   return part;
 }
@@ -247,7 +264,7 @@ checkpoint_store::commit(const checkpoint_manifest& manifest) {
 
 void checkpoint_store::abandon() {
   if (!part_.empty())
-    tell(remove_folder(std::exchange(part_, {})));
+    done_or_told(remove_folder(std::exchange(part_, {})));
 }
 
 } // namespace pd

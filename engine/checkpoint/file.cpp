@@ -4,13 +4,17 @@
 
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace pd {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Writes `aside`; errors are told of `path`, which it is to become.
 result<void> write_and_sync(const std::string& aside, const std::string& path,
@@ -25,6 +29,18 @@ result<void> write_and_sync(const std::string& aside, const std::string& path,
   if (::fsync(file.get()) != 0 || !file.close())
     return system_error_of(path, "sync");
   return {};
+}
+
+/// The file that is to be replaced: of a link, what it leads to.
+result<std::string> replaced_by(const std::string& path) {
+  std::error_code unknown;
+  const auto target = fs::weakly_canonical(path, unknown);
+  if (unknown)
+    return error{errc::io, path + ": cannot write: " + unknown.message()};
+  const auto is = fs::status(target, unknown).type();
+  if (is != fs::file_type::not_found && is != fs::file_type::regular)
+    return error{errc::bad_value, path + ": cannot write: not a regular file"};
+  return target.string();
 }
 
 } // namespace
@@ -54,17 +70,18 @@ result<mapped_file> mapped_file::open(const std::string& path) {
 result<void>
 write_whole_file(const std::string& path,
                  std::span<const std::span<const std::byte>> parts) {
-  const auto aside = path + ".tmp." + std::to_string(::getpid());
+  PD_TRY(const auto target, replaced_by(path));
+  const auto aside = target + ".tmp." + std::to_string(::getpid());
   if (auto written = write_and_sync(aside, path, parts); !written) {
     ::unlink(aside.c_str());
     return written;
   }
-  if (std::rename(aside.c_str(), path.c_str()) != 0) {
+  if (std::rename(aside.c_str(), target.c_str()) != 0) {
     const auto failed = system_error_of(path, "replace");
     ::unlink(aside.c_str());
     return failed;
   }
-  return sync_folder(folder_of(path));
+  return sync_folder(folder_of(target));
 }
 
 } // namespace pd

@@ -181,6 +181,12 @@ result<void> check(const checkpoint_manifest& manifest) {
 
 // -- printing -----------------------------------------------------------------
 
+json to_json(const checkpoint_data& data) {
+  return {{"dataset", data.dataset},
+          {"samples", data.samples},
+          {"shuffle", data.is_shuffled}};
+}
+
 json to_json(const checkpoint_shard& shard) {
   return {
     {"file", shard.file}, {"bytes", shard.bytes}, {"xxh3_128", shard.hash}};
@@ -215,6 +221,7 @@ std::string print_body(const checkpoint_manifest& x) {
     {"seed", std::to_string(x.seed)},
     {"epoch", std::to_string(x.at.epoch)},
     {"samples", std::to_string(x.at.samples)},
+    {"data", to_json(x.data).dump()},
     {"rule", json(x.rule).dump()},
     {"moments", std::to_string(x.moments)},
     {"shards", print_list(x.shards)},
@@ -238,6 +245,17 @@ result<tensor_kind> parse_kind(const std::string& name) {
       return each;
   return wrong("kind: wanted parameter, statistic or counter, got "
                + quoted_name(name));
+}
+
+result<checkpoint_data> parse_data(const json& from) {
+  checkpoint_data data;
+  PD_TRY(data.dataset, text_of(from, "dataset"));
+  PD_TRY(data.samples, number_of(from, "samples"));
+  PD_TRY(const auto* shuffle, member(from, "shuffle"));
+  if (!shuffle->is_boolean())
+    return wrong("shuffle: wanted true or false, got " + described(*shuffle));
+  data.is_shuffled = shuffle->get<bool>();
+  return data;
 }
 
 result<checkpoint_shard> parse_shard(const json& from, std::size_t) {
@@ -293,6 +311,8 @@ result<checkpoint_manifest> parse_members(const json& from) {
   PD_TRY(made.seed, unsigned_of(from, "seed"));
   PD_TRY(made.at.epoch, number_of(from, "epoch"));
   PD_TRY(made.at.samples, number_of(from, "samples"));
+  PD_TRY(const auto* data, member(from, "data"));
+  PD_TRY(made.data, parse_data(*data));
   PD_TRY(made.rule, text_of(from, "rule"));
   PD_TRY(const auto moments, number_of(from, "moments", max_moments));
   made.moments = static_cast<int>(moments);

@@ -62,11 +62,21 @@ struct checkpoint_position {
   auto operator<=>(const checkpoint_position&) const = default;
 };
 
+/// Whose samples the position counts, in which order.
+struct checkpoint_data {
+  std::string dataset;      ///< "image-folder"
+  std::int64_t samples = 0; ///< of the training split
+  bool is_shuffled = true;
+
+  bool operator==(const checkpoint_data&) const = default;
+};
+
 struct checkpoint_manifest {
   std::string name; ///< the job's
   std::string job;  ///< the resolved job file, its text
   std::uint64_t seed = 0;
   checkpoint_position at;
+  checkpoint_data data;
   std::string rule; ///< of the optimizer: "sgd", "adam", "adamw"
   int moments = 0;  ///< arrays of a parameter's shape that the rule keeps
   std::vector<checkpoint_shard> shards;

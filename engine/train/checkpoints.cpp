@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 namespace pd {
 
@@ -56,13 +57,29 @@ open_checkpoints(const deployment& of) {
   return std::make_unique<checkpoint_store>(std::move(made));
 }
 
+namespace {
+
+/// A path in it may be of any bytes.
+std::string as_utf8(const std::string& text) {
+  using nlohmann::json;
+  return json::parse(
+    json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+checkpoint_data data_of(const deployment& all) {
+  return {all.what.data.dataset, all.sizes.training, all.what.data.shuffle};
+}
+
+} // namespace
+
 checkpoint_manifest describe_checkpoint(const deployment& all,
                                         const checkpoint_position& at) {
   checkpoint_manifest made;
-  made.name = all.what.name;
-  made.job = print_job(all.what);
+  made.name = as_utf8(all.what.name);
+  made.job = as_utf8(print_job(all.what));
   made.seed = static_cast<std::uint64_t>(all.what.seed);
   made.at = at;
+  made.data = data_of(all);
   made.rule = all.what.optimizer.rule.name;
   return made;
 }
@@ -77,21 +94,79 @@ error is_not_ours(const checkpoint& from, const std::string& what,
                              + ", the checkpoint " + got};
 }
 
-result<void> check_job(const deployment& to, const checkpoint& from) {
+result<void> check_seed(const deployment& to, const checkpoint& from) {
   const auto& made = from.manifest();
-  const auto& job = to.what;
-  if (made.rule != job.optimizer.rule.name)
-    return is_not_ours(from, "optimizer.name", job.optimizer.rule.name,
-                       made.rule);
-  if (made.seed != static_cast<std::uint64_t>(job.seed))
-    return is_not_ours(from, "seed", std::to_string(job.seed),
+  if (made.seed != static_cast<std::uint64_t>(to.what.seed))
+    return is_not_ours(from, "seed", std::to_string(to.what.seed),
                        std::to_string(made.seed));
-  if (made.at.samples % job.data.microbatch != 0)
-    return is_not_ours(from, "data.microbatch",
-                       std::to_string(job.data.microbatch),
-                       "is at sample " + std::to_string(made.at.samples)
-                         + " of an epoch, within a microbatch");
   return {};
+}
+
+result<void> check_optimizer(const deployment& to, const checkpoint& from,
+                             const registry& ops) {
+  const auto& made = from.manifest();
+  const auto& rule = to.what.optimizer.rule;
+  if (made.rule != rule.name)
+    return is_not_ours(from, "optimizer.name", rule.name, made.rule);
+  PD_TRY(const auto update, ops.make_update(rule, device_kind::cpu));
+  if (made.moments != update->moments())
+    return is_not_ours(from, "optimizer.momentum",
+                       std::to_string(update->moments())
+                         + " moments of each parameter",
+                       std::to_string(made.moments));
+  return {};
+}
+
+std::string to_string(const checkpoint_data& data) {
+  return std::to_string(data.samples) + " samples of " + data.dataset
+         + (data.is_shuffled ? ", shuffled" : ", in order");
+}
+
+/// Within an epoch, what is left of it has to be what was left.
+result<void> check_data(const deployment& to, const checkpoint& from) {
+  const auto ours = data_of(to);
+  const auto& made = from.manifest();
+  if (made.at.samples > 0 && made.data != ours)
+    return is_not_ours(from, "data", to_string(ours),
+                       "is within an epoch of " + to_string(made.data));
+  return {};
+}
+
+/// At least a round is left of the epoch.
+result<void> check_rest_of_epoch(const deployment& to, const checkpoint& from) {
+  const auto size = to.what.data.microbatch;
+  const auto samples = from.manifest().at.samples;
+  const auto is_at = "is at sample " + std::to_string(samples) + " of an epoch";
+  if (samples % size != 0)
+    return is_not_ours(from, "data.microbatch", std::to_string(size),
+                       is_at + ", within a microbatch");
+  if (pass_length(to, samples / size) == 0)
+    return is_not_ours(
+      from, "data and schedule",
+      "epochs of " + std::to_string(to.epoch_microbatches * size)
+        + " samples in rounds of "
+        + std::to_string(common_round(*to.training) * size),
+      is_at + ", behind which there is no round");
+  return {};
+}
+
+/// If training can go on at the position, or is over.
+result<void> check_position(const deployment& to, const checkpoint& from) {
+  const auto& at = from.manifest().at;
+  const auto epochs = to.what.train.epochs;
+  if (at > checkpoint_position{epochs, 0})
+    return is_not_ours(from, "train.epochs", std::to_string(epochs),
+                       "is at sample " + std::to_string(at.samples)
+                         + " of epoch " + std::to_string(at.epoch));
+  return at.samples > 0 ? check_rest_of_epoch(to, from) : result<void>{};
+}
+
+result<void> check_training(const deployment& to, const checkpoint& from,
+                            const registry& ops) {
+  PD_CHECK(check_seed(to, from));
+  PD_CHECK(check_optimizer(to, from, ops));
+  PD_CHECK(check_data(to, from));
+  return check_position(to, from);
 }
 
 std::vector<parameter> parameters_of(const deployment& all) {
@@ -126,8 +201,10 @@ result<void> check_model(const deployment& to, const checkpoint& from) {
 
 } // namespace
 
-result<void> resume(deployment& to, const checkpoint& from) {
-  PD_CHECK(check_job(to, from));
+result<void> resume(deployment& to, const checkpoint& from,
+                    const registry& ops) {
+  if (to.training)
+    PD_CHECK(check_training(to, from, ops));
   PD_CHECK(check_model(to, from));
   to.resumed_from = from.path();
   to.start = from.manifest().at;

@@ -26,9 +26,12 @@ describe_checkpoint(const deployment& all, const checkpoint_position& at);
 
 /// Makes a deployment go on from a checkpoint, whatever the cut, the replicas
 /// and the schedule that it was made with.
-/// Errors: bad_value if it is not one of this job: another optimizer or seed,
-/// parameters of other names or shapes, or a position within a microbatch.
-[[nodiscard]] result<void> resume(deployment& to, const checkpoint& from);
+/// Errors: bad_value if it is not one of this job: parameters of other names or
+/// shapes; if it trains, also another optimizer or seed, a position beyond its
+/// epochs, and within an epoch other data, or a position within a microbatch
+/// or with no round behind it.
+[[nodiscard]] result<void> resume(deployment& to, const checkpoint& from,
+                                  const registry& ops);
 
 /// Gives a worker its share of a checkpoint, whatever the shards it was written
 /// in. Errors: of checkpoint.

@@ -64,10 +64,9 @@ result<timetable> generated(const deployment& of, std::int64_t microbatches) {
   auto how = of.how;
   how.microbatches = microbatches;
   PD_TRY(auto made, generate(how));
-  const auto until_checkpoint =
-    of.what.checkpoint.every.rounds * common_round(made);
-  if (until_checkpoint > 0 && until_checkpoint < made.microbatches) {
-    how.microbatches = until_checkpoint;
+  const auto rounds = of.what.checkpoint.every.rounds;
+  if (rounds > 0 && rounds < made.microbatches / common_round(made)) {
+    how.microbatches = rounds * common_round(made);
     PD_TRY(made, generate(how));
   }
   PD_CHECK(join_updates(made, of.what));

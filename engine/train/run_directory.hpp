@@ -23,8 +23,8 @@ struct update_metrics {
   double loss = 0;             ///< mean over the round
   double accuracy = 0;         ///< of the round's samples, 0 ... 1
   double lr = 0;
-  double samples_per_s = 0;
-  double time_s = 0; ///< since training began
+  double samples_per_s = 0; ///< over about the last second
+  double time_s = 0;        ///< since training began
 };
 
 struct evaluation_metrics {

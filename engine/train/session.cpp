@@ -77,7 +77,7 @@ result<session> open_session(const job& from, const registry& ops,
   PD_TRY(made.data, open_data(from));
   PD_TRY(auto plan, deploy(from, made.data.sizes(), ops));
   if (resumed_from != nullptr)
-    PD_CHECK(resume(plan, *resumed_from));
+    PD_CHECK(resume(plan, *resumed_from, ops));
   made.plan = std::make_shared<const deployment>(std::move(plan));
   const auto* training = made.data.training.get();
   const auto* evaluation = made.data.evaluation.get();

@@ -69,6 +69,7 @@ result<void> trainer::train_pass(const data_pass& what,
   next_round_ = 0;
   const auto size = of_.training->rounds.back();
   round_begin_us_ = now_us();
+  rate_ = rate_meter{round_begin_us_};
   return run_pass(
     what,
     {.on_loss = [&](const loss_figures& of) -> result<void> {
@@ -113,8 +114,7 @@ result<void> trainer::report_round(const data_pass& of, std::int64_t index,
   epoch_.samples += round.samples;
   progress_.samples_done += round.samples;
   summary_.samples += round.samples;
-  const auto seconds = seconds_since(round_begin_us_);
-  summary_.seconds += seconds;
+  summary_.seconds += seconds_since(round_begin_us_);
   round_begin_us_ = now_us();
   return observer.on_update(
     {.epoch = of.epoch,
@@ -122,7 +122,7 @@ result<void> trainer::report_round(const data_pass& of, std::int64_t index,
      .loss = loss,
      .accuracy = ratio(round.correct, round.samples),
      .lr = lr,
-     .samples_per_s = ratio(static_cast<double>(round.samples), seconds),
+     .samples_per_s = rate_.add(round.samples, round_begin_us_),
      .time_s = seconds_since(begin_us_)},
     progress_);
 }

@@ -5,6 +5,7 @@
 
 #include "engine/train/deployment.hpp"
 #include "engine/train/pipeline_runner.hpp"
+#include "engine/train/rate_meter.hpp"
 #include "engine/train/run_directory.hpp"
 
 #include <atomic>
@@ -102,6 +103,7 @@ private:
   train_summary summary_;
   std::int64_t begin_us_ = 0;
   std::int64_t round_begin_us_ = 0;
+  rate_meter rate_{0}; ///< of the pass
 };
 
 } // namespace pd

@@ -47,7 +47,12 @@ public:
     REQUIRE(store);
     const auto part = store->begin(at);
     REQUIRE(part);
-    checkpoint_manifest manifest{"net", "", 1, at, "sgd", 1, {}, {}};
+    checkpoint_manifest manifest;
+    manifest.name = "net";
+    manifest.seed = 1;
+    manifest.at = at;
+    manifest.rule = "sgd";
+    manifest.moments = 1;
     for (int i = 0; i < 2; ++i) {
       const auto shard = write_shard(*part, i, 2, half(i));
       REQUIRE(shard);

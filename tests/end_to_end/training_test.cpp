@@ -257,13 +257,33 @@ TEST_CASE("alexnet follows PyTorch's losses", "[end_to_end][training][slow]") {
 
 TEST_CASE("other models' first losses are PyTorch's",
           "[end_to_end][training][slow]") {
-  for (const auto* model :
-       {"resnet34", "resnet101", "resnet152", "resnext50_32x4d",
-        "resnext101_32x8d", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn",
-        "vgg13_bn", "vgg19_bn", "alexnet_lrn", "squeezenet1_0", "squeezenet1_1",
-        "densenet121", "densenet161", "densenet169", "densenet201", "googlenet",
-        "inception_v3", "mobilenet_v2", "mnasnet1_0", "vit_b_16", "vit_b_32",
-        "vit_l_16", "vit_l_32"})
+  for (const auto* model : {"resnet34",
+                            "resnet101",
+                            "resnet152",
+                            "resnext50_32x4d",
+                            "resnext101_32x8d",
+                            "vgg11",
+                            "vgg13",
+                            "vgg16",
+                            "vgg19",
+                            "vgg11_bn",
+                            "vgg13_bn",
+                            "vgg19_bn",
+                            "alexnet_lrn",
+                            "squeezenet1_0",
+                            "squeezenet1_1",
+                            "densenet121",
+                            "densenet161",
+                            "densenet169",
+                            "densenet201",
+                            "googlenet",
+                            "inception_v3",
+                            "mobilenet_v2",
+                            "mnasnet1_0",
+                            "vit_b_16",
+                            "vit_b_32",
+                            "vit_l_16",
+                            "vit_l_32"})
     check_begins(model);
 }
 

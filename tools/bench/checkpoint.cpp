@@ -97,8 +97,11 @@ void turn(const parameters& of, const std::string& folder, measured& into) {
   written_shard shard;
   into.write_s.push_back(
     seconds_of([&] { shard = value(write_shard(part, 0, 1, of.all())); }));
-  checkpoint_manifest manifest{"bench",      "",           0, {}, "sgd", 1,
-                               {shard.file}, shard.tensors};
+  checkpoint_manifest manifest;
+  manifest.rule = "sgd";
+  manifest.moments = 1;
+  manifest.shards = {shard.file};
+  manifest.tensors = shard.tensors;
   const auto path = value(store.commit(manifest));
   into.open_s.push_back(seconds_of([&] { value(checkpoint::open(path)); }));
   const auto copied = folder + "/copy";

@@ -90,10 +90,8 @@ void print_json(const findings& from) {
     stage["total_bytes"] = each.total_bytes();
     stages.push_back(std::move(stage));
   }
-  fmt::print("{}\n", nlohmann::ordered_json{{"valid", true},
-                                            {"name", from.what.name},
-                                            {"stages", stages}}
-                       .dump());
+  pd::print_json(nlohmann::ordered_json{
+    {"valid", true}, {"name", from.what.name}, {"stages", stages}});
 }
 
 void print_text(const findings& from) {

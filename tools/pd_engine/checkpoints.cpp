@@ -33,8 +33,7 @@ void print_json(const std::string& directory,
   for (const auto& each : all)
     list.push_back(to_json(each));
   const json object{{"directory", directory}, {"checkpoints", list}};
-  fmt::print("{}\n",
-             object.dump(-1, ' ', false, json::error_handler_t::replace));
+  pd::print_json(object);
 }
 
 void print_text(const std::string& directory,

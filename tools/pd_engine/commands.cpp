@@ -1,6 +1,7 @@
 #include "tools/pd_engine/commands.hpp"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace pd {
 
@@ -35,6 +36,13 @@ void fail(command_context& context, const error& why, bool has_begun) {
   std::fprintf(stderr, "pd-engine: error: %s\n", why.message.c_str());
   context.status =
     !has_begun && is_invalid_input(why.code) ? invalid_input : job_failed;
+}
+
+void print_json(const nlohmann::ordered_json& object) {
+  using json = nlohmann::ordered_json;
+  std::printf(
+    "%s\n",
+    object.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
 }
 
 } // namespace pd

@@ -9,6 +9,7 @@
 #include "engine/graph/registry.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -47,5 +48,9 @@ void add_datasets(CLI::App& app, command_context& context);
 /// status: 1 if the job itself failed, 2 if what was given is invalid. What was
 /// interrupted before it began is no error: "pd-engine: interrupted ...", 130.
 void fail(command_context& context, const error& why, bool has_begun = false);
+
+/// One line of JSON on stdout. A path that is no UTF-8 gets U+FFFD for what is
+/// none: JSON has no other bytes.
+void print_json(const nlohmann::ordered_json& object);
 
 } // namespace pd

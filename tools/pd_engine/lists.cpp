@@ -19,7 +19,7 @@ void print_list(const char* key, const Entries& entries, bool is_json) {
     else
       fmt::print("{:<18} {}\n", each.name, each.description);
   if (is_json)
-    fmt::print("{}\n", nlohmann::ordered_json{{key, list}}.dump());
+    print_json({{key, list}});
 }
 
 template <class Entries>

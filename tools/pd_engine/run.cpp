@@ -95,11 +95,16 @@ private:
   std::int64_t tenths_ = 0; ///< of the evaluation, as shown
 };
 
+nlohmann::ordered_json or_null(bool is_known, double value) {
+  return is_known ? nlohmann::ordered_json(value) : nullptr;
+}
+
 nlohmann::ordered_json to_json(const train_summary& from,
                                const std::vector<double>& busy_shares,
                                const std::string& directory) {
-  nlohmann::ordered_json made{{"loss", from.loss},
-                              {"accuracy", from.accuracy},
+  const bool has_trained = from.samples > 0;
+  nlohmann::ordered_json made{{"loss", or_null(has_trained, from.loss)},
+                              {"accuracy", or_null(has_trained, from.accuracy)},
                               {"samples", from.samples},
                               {"seconds", from.seconds},
                               {"samples_per_s", from.samples_per_s},
@@ -194,15 +199,16 @@ result<std::optional<checkpoint>> find_checkpoint(const job& from) {
   if (directory.empty())
     return error{errc::bad_value,
                  "--resume: wanted a job with checkpoint.directory"};
-  if (!std::filesystem::exists(directory))
+  std::error_code unknown;
+  if (!std::filesystem::exists(directory, unknown) && !unknown)
     return std::optional<checkpoint>{};
   PD_TRY(auto found, find_newest_checkpoint(directory));
   for (const auto& each : found.skipped)
     log_warning("skipped a checkpoint: " + each.why);
-  const auto is_corrupt = [](const listed_checkpoint& each) {
-    return each.state == checkpoint_state::corrupt;
+  const auto was_named = [](const listed_checkpoint& each) {
+    return !each.path.ends_with(".part");
   };
-  if (!found.whole && std::ranges::any_of(found.skipped, is_corrupt))
+  if (!found.whole && std::ranges::any_of(found.skipped, was_named))
     return error{errc::bad_file, directory
                                    + ": no checkpoint is whole; wanted one, or "
                                      "an empty folder to begin anew"};
@@ -257,9 +263,8 @@ void run(const run_arguments& given, command_context& context) {
     return fail(context, summary.failure(), true);
   }
   if (given.is_json)
-    fmt::print(
-      "{}\n",
-      to_json(*summary, with->runner->busy_shares(), directory->path()).dump());
+    print_json(
+      to_json(*summary, with->runner->busy_shares(), directory->path()));
   print_summary(shown, *summary, with->runner->busy_shares(),
                 directory->path());
   if (summary->was_interrupted)

@@ -76,7 +76,7 @@ result<void> show(const schedule_arguments& given, const registry& ops) {
   if (!given.svg.empty())
     PD_CHECK(write_svg(given.svg, *all.training, run));
   if (given.is_json)
-    fmt::print("{}\n", to_json(all, run).dump());
+    print_json(to_json(all, run));
   else if (given.is_text)
     fmt::print("{}", to_string(*all.training));
   else

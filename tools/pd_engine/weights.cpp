@@ -64,12 +64,15 @@ result<checkpoint> newest_in(const std::string& directory) {
 
 /// If a path is, or was to be, one checkpoint.
 bool is_checkpoint(const fs::path& path) {
-  const auto name = fs::weakly_canonical(path).filename().string();
-  return fs::exists(path / manifest_file) || parse_checkpoint_name(name);
+  std::error_code unknown;
+  const auto name = fs::weakly_canonical(path, unknown).filename().string();
+  return fs::exists(path / manifest_file, unknown)
+         || parse_checkpoint_name(name);
 }
 
 result<void> export_any(const weights_arguments& given, const registry& ops) {
-  if (!fs::is_directory(given.from))
+  std::error_code unknown;
+  if (!fs::is_directory(given.from, unknown))
     return error{errc::bad_value, given.from + ": is no directory"};
   if (is_checkpoint(given.from)) {
     PD_TRY(const auto from, checkpoint::open(given.from));
@@ -80,7 +83,7 @@ result<void> export_any(const weights_arguments& given, const registry& ops) {
     PD_TRY(const auto from, newest_in(given.from));
     return export_checkpoint(from, given.output);
   }
-  if (fs::exists(fs::path{given.from} / "job.toml"))
+  if (fs::exists(fs::path{given.from} / "job.toml", unknown))
     return export_run(given, ops);
   return error{errc::bad_value, given.from
                                   + ": is no checkpoint, no directory of "

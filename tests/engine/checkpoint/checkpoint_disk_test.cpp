@@ -237,3 +237,24 @@ TEST_CASE("a directory without permission to write is refused by name",
   CHECK(opened.failure().message
         == in.path() + ": cannot write: Permission denied");
 }
+
+TEST_CASE("a checkpoint that may not be read is neither torn nor passed over",
+          "[checkpoint][list]") {
+  const scratch_folder in;
+  REQUIRE(save(in.path(), 2, {1, 0}));
+  REQUIRE(save(in.path(), 2, {2, 0}));
+  const auto newest = in / name_of({2, 0});
+  fs::permissions(in.path(), fs::perms::all);
+  fs::permissions(newest, fs::perms::none);
+  const auto [listed, found] = [&] {
+    const ordinary_user nobody;
+    return std::pair{list_checkpoints(in.path()),
+                     find_newest_checkpoint(in.path())};
+  }();
+  fs::permissions(newest, fs::perms::owner_all);
+  REQUIRE(listed);
+  CHECK(listed->front().state == checkpoint_state::unreadable);
+  REQUIRE(!found);
+  CHECK(found.failure().message
+        == newest + "/manifest.json: cannot look at it: Permission denied");
+}

@@ -322,6 +322,19 @@ TEST_CASE("the newest whole one is found behind those that are not",
              Catch::StartsWith(in / name_of({3, 0}) + "/manifest.json"));
 }
 
+TEST_CASE("a file where a checkpoint is to be is an error that names it, and "
+          "stays",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  const auto name = GENERATE(name_of({1, 0}), name_of({1, 0}) + ".part");
+  (void)in.write(name, "a file");
+  const auto refused = save(in.path(), 1, {1, 0});
+  REQUIRE(!refused);
+  CHECK(refused.failure().message == in / name + ": is no directory");
+  CHECK(read(in / name) == "a file");
+  CHECK(save(in.path(), 1, {2, 0}));
+}
+
 // -- a death at every moment --------------------------------------------------
 
 namespace {
@@ -400,4 +413,29 @@ TEST_CASE("every file and folder is synced before the next step relies on it",
       steps += "rename ";
   // two shards; the manifest, its name, the folder; the name, the directory
   CHECK(steps == "sync sync sync rename sync rename sync ");
+}
+
+TEST_CASE("a checkpoint that goes is none on the disk before its files go",
+          "[checkpoint][store]") {
+  const scratch_folder in{memory_folder()};
+  REQUIRE(save(in.path(), 1, {1, 0}));
+  const auto child = run_traced(100000, [&] {
+    if (!save(in.path(), 1, {2, 0}))
+      std::abort();
+  });
+  if (!child) {
+    WARN("skipped: this system lets nobody trace a process");
+    return;
+  }
+  std::string steps; // from the new one's name on
+  for (const auto each : child->calls)
+    if (each == SYS_fsync)
+      steps += "sync ";
+    else if (each == SYS_rename || each == SYS_renameat
+             || each == SYS_renameat2)
+      steps += "rename ";
+    else if (each == SYS_unlink || each == SYS_unlinkat)
+      steps += "unlink ";
+  CHECK_THAT(steps, Catch::EndsWith("rename sync rename sync unlink unlink "
+                                    "unlink "));
 }

@@ -20,6 +20,7 @@ checkpoint_manifest example() {
   made.job = "name = \"net\"\n";
   made.seed = std::numeric_limits<std::uint64_t>::max();
   made.at = {2, 3840};
+  made.data = {"image-folder", 60000, false};
   made.rule = "adam";
   made.moments = 2;
   made.shards = {{shard_file(0, 2), 1000, hash}, {shard_file(1, 2), 0, hash}};

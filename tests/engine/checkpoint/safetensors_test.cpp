@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <sys/stat.h>
 
 using namespace pd;
 using namespace pd::test;
@@ -19,8 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string golden_path() {
-  const auto tests = fs::path{__FILE__}.parent_path() / "../..";
-  return (tests / "golden/safetensors_reference.safetensors").string();
+  return PD_SOURCE_DIR "/tests/golden/safetensors_reference.safetensors";
 }
 
 /// A file with this header, and so many bytes of data after it.
@@ -220,6 +220,22 @@ TEST_CASE("a path that is no regular file is refused",
   CHECK(read_safetensors(folder / "empty")
           .failure()
           .message.ends_with("too short: wanted at least 8 bytes, got 0"));
+}
+
+TEST_CASE("a file is written through a link, and no device is replaced",
+          "[checkpoint][safetensors]") {
+  const scratch_folder folder;
+  const auto target = folder.write("target", "old");
+  fs::create_symlink(target, folder / "link");
+  REQUIRE(write_safetensors(folder / "link", {}));
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(read_safetensors(target));
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const auto refused = write_safetensors(folder / "pipe", {});
+  REQUIRE(!refused);
+  CHECK(refused.failure().message
+        == folder / "pipe" + ": cannot write: not a regular file");
+  CHECK(fs::is_fifo(folder / "pipe"));
 }
 
 TEST_CASE("every truncation of a file is refused",

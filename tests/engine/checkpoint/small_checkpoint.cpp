@@ -62,8 +62,14 @@ std::vector<shard_tensor> small_model::tensors(int writer) const {
 
 checkpoint_manifest
 small_model::manifest(const std::vector<written_shard>& shards) const {
-  checkpoint_manifest made{
-    "small", "name = \"small\"\nseed = 7\n", 7, at_, "sgd", 1, {}, {}};
+  checkpoint_manifest made;
+  made.name = "small";
+  made.job = "name = \"small\"\nseed = 7\n";
+  made.seed = 7;
+  made.at = at_;
+  made.data = {"synthetic", 64, true};
+  made.rule = "sgd";
+  made.moments = 1;
   for (const auto& each : shards) {
     made.shards.push_back(each.file);
     made.tensors.insert(made.tensors.end(), each.tensors.begin(),

@@ -2,10 +2,10 @@
 /// job that is cut, replicated and scheduled otherwise.
 
 #include "engine/train/checkpoints.hpp"
-#include "engine/train/worker_parts.hpp"
 
 #include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/train/worker_parts.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 #include "tests/support/outcome.hpp"
@@ -157,7 +157,7 @@ TEST_CASE("a checkpoint loads into any replication and schedule, and back, "
     INFO(each);
     auto all = deploy(small_job(settings + each), {99, 99}, all_ops());
     REQUIRE(all);
-    REQUIRE(resume(*all, kept));
+    REQUIRE(resume(*all, kept, all_ops()));
     for (int w = 0; w < all->where().workers(); ++w) {
       const auto worker = make_worker(*all, w, all_ops());
       REQUIRE(worker);
@@ -200,6 +200,12 @@ TEST_CASE("a checkpoint of another job is refused, and what differs is named",
              + ": data.microbatch: the job has 3, the checkpoint is at sample "
                "20 of an epoch, within a microbatch");
   other = what;
+  other.optimizer.rule.momentum = 0;
+  CHECK(failure_of(other, from)
+        == from
+             + ": optimizer.momentum: the job has 0 moments of each parameter, "
+               "the checkpoint 1");
+  other = what;
   other.model.file.clear();
   other.model.name = "lenet";
   CHECK_THAT(
@@ -207,6 +213,48 @@ TEST_CASE("a checkpoint of another job is refused, and what differs is named",
     Catch::Equals(from
                   + ": 'conv1.weight': the job has shape [6, 3, 5, 5], "
                     "the checkpoint [20, 3, 3, 3]"));
+}
+
+TEST_CASE(
+  "a checkpoint within an epoch goes on with the same samples only, and "
+  "with some left",
+  "[train][checkpoints]") {
+  const scratch_folder here;
+  const auto what =
+    with_checkpoints(small_job(two_epochs + with_momentum), here / "kept", 5);
+  (void)outcome_of(what);
+  const auto from = checkpoints_in(here / "kept")[0];
+  auto other = what;
+  other.checkpoint = {};
+  other.data.samples += 4;
+  CHECK_THAT(failure_of(other, from),
+             Catch::Contains("data: the job has")
+               && Catch::Contains("the checkpoint is within an epoch of"));
+  other = what;
+  other.data.shuffle = !other.data.shuffle;
+  CHECK_THAT(failure_of(other, from), Catch::Contains(": data: the job has"));
+  other = what;
+  other.train.max_microbatches = 5;
+  CHECK_THAT(failure_of(other, from),
+             Catch::Contains("the checkpoint is at sample 20 of an epoch, "
+                             "behind which there is no round"));
+}
+
+TEST_CASE("a checkpoint of more epochs than the job has is refused, one at "
+          "their end is not",
+          "[train][checkpoints]") {
+  const scratch_folder here;
+  const auto what = with_checkpoints(small_job(two_epochs), here / "kept", 0);
+  (void)outcome_of(what);
+  const auto last = checkpoints_in(here / "kept").back();
+  auto other = what;
+  other.checkpoint = {};
+  REQUIRE_THAT(last, Catch::EndsWith("e000002-s0000000000"));
+  CHECK(failure_of(other, last).empty());
+  other.train.epochs = 1;
+  CHECK_THAT(failure_of(other, last),
+             Catch::EndsWith("train.epochs: the job has 1, the checkpoint is "
+                             "at sample 0 of epoch 2"));
 }
 
 TEST_CASE("a new run does not begin in a folder that holds checkpoints",

@@ -1,7 +1,7 @@
 #include "engine/train/edges.hpp"
-#include "engine/train/worker_plan.hpp"
 
 #include "engine/device/cpu_device.hpp"
+#include "engine/train/worker_plan.hpp"
 #include "tests/support/deployed_pipeline.hpp"
 #include "tests/support/op_harness.hpp"
 

@@ -9,7 +9,8 @@ namespace pd {
 error too_many_broken(std::int64_t count, std::int64_t most,
                       const std::string& last) {
   return {errc::bad_file, std::to_string(count)
-                            + " images cannot be read, and data.max_broken is "
+                            + (count == 1 ? " image" : " images")
+                            + " cannot be read, and data.max_broken is "
                             + std::to_string(most) + "; the last is " + last};
 }
 

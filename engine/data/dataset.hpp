@@ -74,7 +74,9 @@ public:
   [[nodiscard]] const image_extents& image() const { return facts_.image; }
 
   /// Writes a sample. image: f32 [C, H, W]. Allocates nothing, apart from what
-  /// decoding takes.
+  /// decoding takes: the file (1 GiB at most) and its pixels (512 MiB at most,
+  /// and what libjpeg and libpng take). Of these a thread keeps at most 16 MiB
+  /// a buffer (kept_buffer_bytes) for its next sample.
   ///
   /// Errors: bad_file if the sample cannot be decoded.
   /// @pre 0 <= index < size(), the image has image().elems() elements

@@ -42,4 +42,9 @@ result<pixel_view> image_decoder::decode(int eighths, const pixel_box& wanted) {
   return is_jpeg_ ? jpeg_.decode(eighths, wanted) : png_.decode();
 }
 
+void image_decoder::shrink() {
+  jpeg_.shrink();
+  png_.shrink();
+}
+
 } // namespace pd

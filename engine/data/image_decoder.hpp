@@ -21,7 +21,7 @@ namespace pd {
 /// No picture has more pixels; a file that says so is broken.
 inline constexpr std::int64_t max_picture_pixels = std::int64_t{1} << 27;
 
-/// Its buffers grow to what the largest picture took, and stay.
+/// Its buffers grow to what the largest picture took.
 /// Thread: one at a time.
 class image_decoder {
 public:
@@ -39,6 +39,14 @@ public:
   /// @pre open() succeeded; eighths = 8, or 1, 2 or 4 if can_scale(); the box
   /// lies within the scaled picture
   result<pixel_view> decode(int eighths, const pixel_box& wanted);
+
+  /// Gives the buffers back that one large picture made large. No view holds.
+  void shrink();
+
+  /// What its buffers take.
+  [[nodiscard]] std::size_t bytes() const {
+    return jpeg_.bytes() + png_.bytes();
+  }
 
 private:
   jpeg_reader jpeg_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <string_view>
+#include <sys/stat.h>
 #include <system_error>
 #include <utility>
 
@@ -34,16 +35,48 @@ error cannot_read(const std::string& folder, const std::error_code& why) {
 /// A file's folder and name, which are sorted by.
 using found_file = std::pair<std::string, std::string>;
 
+/// What tells a folder from others, whatever way leads to it.
+using folder_id = std::pair<dev_t, ino_t>;
+
+folder_id id_of(const std::string& folder) {
+  struct stat facts {};
+  (void)::stat(folder.c_str(), &facts);
+  return {facts.st_dev, facts.st_ino};
+}
+
+/// The folders that a walk stands in, the outermost first.
+class way_down {
+public:
+  explicit way_down(const std::string& root) : ids_{id_of(root)} {}
+
+  /// Errors: bad_file if `folder`, so deep below the root, is one of them.
+  result<void> enter(const std::string& folder, int depth) {
+    const auto id = id_of(folder);
+    ids_.resize(static_cast<std::size_t>(depth) + 1);
+    if (std::ranges::find(ids_, id) != ids_.end())
+      return error{errc::bad_file,
+                   folder + ": a loop, it leads back to a folder it lies in"};
+    ids_.push_back(id);
+    return {};
+  }
+
+private:
+  std::vector<folder_id> ids_;
+};
+
 /// Files below `folder`, in any order.
 result<std::vector<found_file>> find_files(const std::string& folder) {
   std::vector<found_file> found;
+  way_down way{folder};
   std::error_code why;
   fs::recursive_directory_iterator at{
     folder, fs::directory_options::follow_directory_symlink, why};
   for (; !why && at != fs::end(at); at.increment(why)) {
     std::error_code unknown; // then it is none
     const auto& path = at->path();
-    if (is_image(path.filename().string()) && at->is_regular_file(unknown))
+    if (at->is_directory(unknown))
+      PD_CHECK(way.enter(path.string(), at.depth()));
+    else if (is_image(path.filename().string()) && at->is_regular_file(unknown))
       found.emplace_back(path.parent_path().string(), path.filename().string());
   }
   if (why)

@@ -56,6 +56,7 @@ public:
   result<void> read(sample_at which, std::span<float> image) const override {
     auto reader = readers_.take();
     auto done = read_with(*reader, which, image);
+    reader->shrink();
     readers_.give(std::move(reader));
     return done;
   }

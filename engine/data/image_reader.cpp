@@ -16,6 +16,14 @@ constexpr std::int64_t max_file_bytes = std::int64_t{1} << 30;
 
 constexpr plane_scale to_unit{{1 / 255.0F, 1 / 255.0F, 1 / 255.0F}, {}};
 
+error too_long(const image_size& picture, int shorter_side) {
+  return {errc::bad_file,
+          std::to_string(picture.width) + " x " + std::to_string(picture.height)
+            + " pixels: resized so that the shorter side is "
+            + std::to_string(shorter_side) + ", the longer one is above "
+            + std::to_string(max_resized_extent)};
+}
+
 /// v / 255, minus the mean, over the deviation, as one factor and one summand.
 /// For one channel mean and deviation are those of all three on the average.
 plane_scale normalize(const picture_spec& how, int channels) {
@@ -78,20 +86,23 @@ int eighths_for(const image_size& from, const image_size& to) {
   return 8;
 }
 
-picture_part middle_of(const image_size& picture, int shorter_side,
-                       const image_extents& image) {
-  const int shorter = std::min(picture.height, picture.width);
-  const auto resized = [&](int extent) {
-    return static_cast<int>(std::int64_t{shorter_side} * extent / shorter);
+result<picture_part> middle_of(const image_size& picture, int shorter_side,
+                               const image_extents& image) {
+  const auto [shorter, longer] = std::minmax(picture.height, picture.width);
+  if (std::int64_t{shorter_side} * longer / shorter > max_resized_extent)
+    return too_long(picture, shorter_side);
+  const auto resized = [&, by = shorter](int extent) {
+    return static_cast<int>(std::int64_t{shorter_side} * extent / by);
   };
   const image_size to{resized(picture.height), resized(picture.width)};
   const auto middle = [](int whole, int part) { // half to even, as Python's
     return static_cast<int>(std::nearbyint((whole - part) / 2.0));
   };
-  return {{0, 0, picture.height, picture.width},
-          to,
-          {middle(to.height, image.height), middle(to.width, image.width),
-           image.height, image.width}};
+  return picture_part{{0, 0, picture.height, picture.width},
+                      to,
+                      {middle(to.height, image.height),
+                       middle(to.width, image.width), image.height,
+                       image.width}};
 }
 
 image_reader::image_reader(const image_reader_spec& spec)
@@ -125,9 +136,8 @@ result<void>
 image_reader::read_for_evaluation(std::span<const std::uint8_t> file,
                                   std::span<float> image) {
   PD_TRY(const auto picture, decoder_.open(file));
-  return make_opened(picture,
-                     middle_of(picture, spec_.shorter_side, spec_.image), false,
-                     {}, image);
+  PD_TRY(const auto part, middle_of(picture, spec_.shorter_side, spec_.image));
+  return make_opened(picture, part, false, {}, image);
 }
 
 result<void> image_reader::make(std::span<const std::uint8_t> file,
@@ -136,6 +146,16 @@ result<void> image_reader::make(std::span<const std::uint8_t> file,
                                 std::span<float> image) {
   PD_TRY(const auto picture, decoder_.open(file));
   return make_opened(picture, of, is_mirrored, colors, image);
+}
+
+void image_reader::shrink() {
+  pd::shrink(file_);
+  pd::shrink(grey_);
+  decoder_.shrink();
+}
+
+std::size_t image_reader::bytes() const {
+  return file_.capacity() + grey_.capacity() + decoder_.bytes();
 }
 
 void image_reader::compute_weights(const image_size& picture,

@@ -34,14 +34,18 @@ struct picture_part {
   pixel_box wanted; ///< of `to`
 };
 
+/// No picture is resized to more pixels along a side.
+inline constexpr std::int64_t max_resized_extent = std::int64_t{1} << 30;
+
 /// What evaluation takes of a picture: the middle, after the shorter side is
 /// resized to `shorter_side`.
-[[nodiscard]] picture_part middle_of(const image_size& picture,
-                                     int shorter_side,
-                                     const image_extents& image);
+/// Errors: bad_file if the longer side then is beyond max_resized_extent.
+[[nodiscard]] result<picture_part> middle_of(const image_size& picture,
+                                             int shorter_side,
+                                             const image_extents& image);
 
-/// Its buffers grow to what the largest image took, and stay; apart from that,
-/// and from what libjpeg and libpng take for themselves, nothing is allocated.
+/// Its buffers grow to what the largest image took; apart from that, and from
+/// what libjpeg and libpng take for themselves, nothing is allocated.
 /// Thread: one at a time.
 class image_reader {
 public:
@@ -61,6 +65,13 @@ public:
   result<void> make(std::span<const std::uint8_t> file, const picture_part& of,
                     bool is_mirrored, const color_jitter& colors,
                     std::span<float> image);
+
+  /// Gives the buffers back that one large image made large.
+  /// @post what load() returned is no more
+  void shrink();
+
+  /// What its buffers take.
+  [[nodiscard]] std::size_t bytes() const;
 
 private:
   result<void> make_opened(const image_size& picture, const picture_part& of,

@@ -161,7 +161,9 @@ jpeg_reader::jpeg_reader() : is_{std::make_unique<state>()} {}
 jpeg_reader::~jpeg_reader() = default;
 
 error jpeg_reader::failure() const {
-  return {errc::bad_file, std::string{"JPEG: "} + is_->errors.text.data()};
+  const std::string why = is_->errors.text.data();
+  return {errc::bad_file,
+          "JPEG: " + (why.empty() ? "libjpeg gives no reason" : why)};
 }
 
 result<image_size> jpeg_reader::open(std::span<const std::uint8_t> bytes) {

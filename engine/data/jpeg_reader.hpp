@@ -34,6 +34,8 @@ public:
 
   result<image_size> open(std::span<const std::uint8_t> bytes);
   result<pixel_view> decode(int eighths, const pixel_box& wanted);
+  void shrink() { pd::shrink(pixels_); }
+  [[nodiscard]] std::size_t bytes() const { return pixels_.capacity(); }
 
 private:
   struct state; // of libjpeg

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace pd {
 
@@ -36,6 +37,15 @@ struct pixel_view {
     return first + (number - where.top) * row_bytes;
   }
 };
+
+/// What a buffer of bytes keeps from one picture to the next.
+inline constexpr std::size_t kept_buffer_bytes = std::size_t{16} << 20;
+
+/// Gives back a buffer that keeps more.
+inline void shrink(std::vector<std::uint8_t>& buffer) {
+  if (buffer.capacity() > kept_buffer_bytes)
+    std::vector<std::uint8_t>{}.swap(buffer);
+}
 
 /// Extent of a picture that is decoded at `eighths` of its size.
 [[nodiscard]] constexpr int scaled_extent(int extent, int eighths) {

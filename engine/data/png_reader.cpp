@@ -91,27 +91,30 @@ png_reader::png_reader() : is_{std::make_unique<state>()} {}
 
 png_reader::~png_reader() = default;
 
+error png_reader::failure() const {
+  const std::string why = is_->text.data();
+  return {errc::bad_file,
+          "PNG: " + (why.empty() ? "libpng gives no reason" : why)};
+}
+
 result<image_size> png_reader::open(std::span<const std::uint8_t> bytes) {
   is_->rest = bytes;
   is_->text = {};
   if (!is_->read_head())
-    return error{errc::bad_file, std::string{"PNG: "} + is_->text.data()};
+    return failure();
   return image_size{
     static_cast<int>(png_get_image_height(is_->file, is_->info)),
     static_cast<int>(png_get_image_width(is_->file, is_->info))};
 }
 
 result<pixel_view> png_reader::decode() {
-  const auto failed = [this] {
-    return error{errc::bad_file, std::string{"PNG: "} + is_->text.data()};
-  };
   const auto height =
     static_cast<int>(png_get_image_height(is_->file, is_->info));
   const auto width =
     static_cast<int>(png_get_image_width(is_->file, is_->info));
   std::size_t row_bytes = 0;
   if (!is_->start(row_bytes))
-    return failed();
+    return failure();
   if (row_bytes != std::size_t{4} * static_cast<std::size_t>(width))
     return error{errc::bad_file, "PNG: of a kind that is not known"};
   const auto bytes = row_bytes * static_cast<std::size_t>(height);
@@ -121,7 +124,7 @@ result<pixel_view> png_reader::decode() {
   for (int i = 0; i < height; ++i)
     rows_.push_back(pixels_.data() + static_cast<std::size_t>(i) * row_bytes);
   if (!is_->read_rows(rows_.data()))
-    return failed();
+    return failure();
   return pixel_view{pixels_.data(),
                     static_cast<std::ptrdiff_t>(row_bytes),
                     4,

@@ -22,9 +22,13 @@ public:
 
   result<image_size> open(std::span<const std::uint8_t> bytes);
   result<pixel_view> decode();
+  void shrink() { pd::shrink(pixels_); }
+  [[nodiscard]] std::size_t bytes() const { return pixels_.capacity(); }
 
 private:
   struct state; // of libpng
+
+  [[nodiscard]] error failure() const;
 
   std::unique_ptr<state> is_;
   std::vector<std::uint8_t> pixels_; ///< u8 [h, w, 4]

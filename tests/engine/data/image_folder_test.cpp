@@ -1,7 +1,9 @@
 #include "engine/data/image_folder.hpp"
 
 #include "engine/data/batch_reader.hpp"
+#include "engine/data/broken_files.hpp"
 #include "engine/data/image_files.hpp"
+#include "engine/data/pixels.hpp"
 #include "engine/data/sampler.hpp"
 #include "tests/support/scratch_folder.hpp"
 #include "tools/image_folder/picture_writer.hpp"
@@ -9,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <malloc.h>
 #include <map>
 
 using namespace pd;
@@ -168,6 +171,39 @@ TEST_CASE("a folder that is no image-folder says what is wrong with it",
         == "image-folder: needs data.path, the folder with train and val");
 }
 
+TEST_CASE("a link that leads back is refused by its name, others are followed",
+          "[data][image_folder]") {
+  const folder at;
+  at.write("train/C/1.jpg", "");
+  at.write("elsewhere/2.jpg", "");
+  fs::create_symlink(at.path("elsewhere"), at.path("train/C/more"));
+  const std::vector<std::string> classes{"C"};
+  const auto followed = image_files::find(at.path("train"), classes, true);
+  REQUIRE(followed);
+  CHECK(followed->size() == 2);
+  const auto back = fs::path{at.path("elsewhere/back")};
+  const auto to = GENERATE(as<std::string>{}, "train/C", "elsewhere");
+  fs::create_symlink(at.path(to), back);
+  const auto looped = image_files::find(at.path("train"), classes, true);
+  REQUIRE(!looped);
+  CHECK(looped.failure().message
+        == at.path("train/C/more/back")
+             + ": a loop, it leads back to a folder it lies in");
+}
+
+TEST_CASE("two links to one folder are both followed", "[data][image_folder]") {
+  const folder at;
+  at.write("elsewhere/deep/2.jpg", "");
+  fs::create_directories(at.path("train/C"));
+  for (const auto* name : {"a", "b"})
+    fs::create_symlink(at.path("elsewhere"),
+                       at.path("train/C/" + std::string{name}));
+  const std::vector<std::string> classes{"C"};
+  const auto found = image_files::find(at.path("train"), classes, true);
+  REQUIRE(found);
+  CHECK(found->size() == 2);
+}
+
 TEST_CASE("val may lack a class, and has the labels of train",
           "[data][image_folder]") {
   const folder at;
@@ -246,6 +282,38 @@ TEST_CASE("a broken image is replaced by the next of its class, and told once",
   CHECK(set->take_broken().empty());
 }
 
+TEST_CASE("a picture too long to resize is a broken one, told by its name",
+          "[data][image_folder]") {
+  const folder at;
+  fill(at);
+  REQUIRE(write_png(at.path("val/cat/v0.png"),
+                    {1, 300000, 1, std::vector<std::uint8_t>(300000)}));
+  auto spec = spec_of(at, dataset_split::test);
+  spec.images.resize = 8192;
+  const auto set = open_it(spec);
+  CHECK(read_one(*set, {1, 0}) == read_one(*set, {2, 0}));
+  CHECK(set->take_broken()
+        == std::vector<std::string>{at.path("val/cat/v0.png")});
+  spec.split = dataset_split::train;
+  fs::copy_file(at.path("val/cat/v0.png"), at.path("train/cat/09.png"));
+  const auto train = open_it(spec);
+  (void)read_one(*train, {0, 0}); // a crop of it is nothing extreme
+  CHECK(train->take_broken().empty());
+}
+
+TEST_CASE("a large picture leaves no large buffer behind",
+          "[data][image_folder]") {
+  const folder at;
+  fill(at);
+  constexpr int side = 3000;
+  REQUIRE(write_png(at.path("val/cat/v0.jpg"),
+                    {side, side, 1, std::vector<std::uint8_t>(side * side)}));
+  const auto set = open_it(spec_of(at, dataset_split::test));
+  const auto before = ::mallinfo2().hblkhd; // none under a sanitizer
+  (void)read_one(*set, {0, 0});
+  CHECK(::mallinfo2().hblkhd <= before + kept_buffer_bytes);
+}
+
 TEST_CASE("a replaced image keeps the random choices of its sample",
           "[data][image_folder]") {
   const folder at;
@@ -256,6 +324,13 @@ TEST_CASE("a replaced image keeps the random choices of its sample",
   const auto set = open_it(spec_of(at));
   CHECK(read_one(*set, {0, 6}) == before);
   CHECK(read_one(*set, {1, 6}) != before);
+}
+
+TEST_CASE("one broken image where none may be is told in the singular",
+          "[data][image_folder]") {
+  CHECK(too_many_broken(1, 0, "x.jpg: an empty file").message
+        == "1 image cannot be read, and data.max_broken is 0; the last is "
+           "x.jpg: an empty file");
 }
 
 TEST_CASE("more broken images than the job allows end it with one line",

@@ -1,9 +1,12 @@
 #include "engine/data/image_reader.hpp"
 
 #include "tests/engine/data/image_goldens.hpp"
+#include "tests/support/scratch_folder.hpp"
+#include "tools/image_folder/picture_writer.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace pd;
@@ -44,6 +47,32 @@ made_image blank(int height, int width, int channels = 3) {
           std::vector<float>(static_cast<std::size_t>(extents.elems()))};
 }
 
+/// From black to white, left to right or top to bottom.
+picture gradient(int height, int width) {
+  picture made{height, width, 3, {}};
+  const auto pixels = static_cast<std::size_t>(height * width);
+  for (std::size_t i = 0; i < pixels; ++i)
+    made.pixels.insert(made.pixels.end(), 3,
+                       static_cast<std::uint8_t>(256 * i / pixels));
+  return made;
+}
+
+/// How far the evaluation image is from the gradient's middle at most; or why
+/// there is none.
+std::string far_from_grey(const picture& from, int shorter_side) {
+  const scratch_folder at;
+  REQUIRE(write_png(at / "long.png", from));
+  auto image = blank(8, 8);
+  image_reader by{{image.extents, shorter_side, as_bytes()}};
+  const auto file = by.load(at / "long.png");
+  REQUIRE(file);
+  const auto done = by.read_for_evaluation(*file, image.planes);
+  if (!done)
+    return done.failure().message;
+  const auto off = [](float x) { return std::abs(x - 127.5F) > 0.51F; };
+  return std::ranges::any_of(image.planes, off) ? "far" : "";
+}
+
 } // namespace
 
 TEST_CASE("a part of a picture is PIL's within one step of a byte",
@@ -74,6 +103,49 @@ TEST_CASE("evaluation takes the middle that torchvision takes",
   image_reader by{{image.extents, 115, as_bytes()}};
   REQUIRE(by.read_for_evaluation(all.bytes("file"), image.planes));
   CHECK(largest_difference(image.planes, all.bytes("middle.image")) < 1.01F);
+}
+
+TEST_CASE("the middle of an extremely long picture is its middle",
+          "[data][image_reader]") {
+  for (const auto& [extent, shorter_side] :
+       {std::pair{131072, 8192}, {1000000, 1024}, {300000, 8}}) {
+    INFO(extent << " to " << shorter_side);
+    CHECK(far_from_grey(gradient(1, extent), shorter_side).empty());
+    CHECK(far_from_grey(gradient(extent, 1), shorter_side).empty());
+  }
+}
+
+TEST_CASE("a picture that would be longer than numbers go is a broken file",
+          "[data][image_reader]") {
+  const std::string why = " pixels: resized so that the shorter side is 8192, "
+                          "the longer one is above 1073741824";
+  for (const int extent : {131073, 300000, 524288, 1000000})
+    CHECK(far_from_grey(gradient(1, extent), 8192)
+          == std::to_string(extent) + " x 1" + why);
+  CHECK(far_from_grey(gradient(300000, 1), 8192) == "1 x 300000" + why);
+}
+
+TEST_CASE("a reader gives back what one large picture took",
+          "[data][image_reader]") {
+  const scratch_folder at;
+  const auto path = at / "large.png";
+  REQUIRE(write_png(path, {2100, 2100, 1, std::vector<std::uint8_t>(4410000)}));
+  auto image = blank(8, 8, 1);
+  image_reader by{{image.extents, 8, as_bytes()}};
+  const auto read = [&](const std::string& name) {
+    const auto file = by.load(name);
+    REQUIRE(file);
+    REQUIRE(by.read_for_evaluation(*file, image.planes));
+  };
+  read(path);
+  CHECK(by.bytes() > 4 * 4410000);
+  by.shrink();
+  CHECK(by.bytes() < kept_buffer_bytes);
+  REQUIRE(write_png(path, gradient(200, 200)));
+  read(path);
+  const auto small = by.bytes();
+  by.shrink();
+  CHECK(by.bytes() == small); // what most pictures take stays
 }
 
 TEST_CASE("a mirrored image has its columns turned", "[data][image_reader]") {

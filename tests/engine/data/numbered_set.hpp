@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <latch>
 #include <stdexcept>
 #include <thread>
 
@@ -21,6 +22,8 @@ public:
     const auto index = which.index;
     ++reads;
     std::this_thread::sleep_for(delay);
+    if (together != nullptr)
+      together->arrive_and_wait();
     if (index == broken)
       return error{errc::bad_file, "it is broken"};
     if (index == deadly)
@@ -36,6 +39,7 @@ public:
   std::chrono::microseconds delay{0}; ///< of a read
   std::int64_t broken = -1;           ///< reading it is an error
   std::int64_t deadly = -1;           ///< reading it throws
+  std::latch* together = nullptr; ///< that as many reads as it counts wait for
   mutable std::atomic<int> reads{0};
 };
 

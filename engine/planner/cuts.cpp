@@ -16,19 +16,22 @@ std::size_t at(int i) {
   return static_cast<std::size_t>(i);
 }
 
-/// The nodes that are left, and who takes from whom among them. Lists are by
-/// node of the profile.
+/// The nodes that are left, and who takes from whom among them.
 struct working_graph {
-  std::vector<int> nodes; ///< ascending
-  std::vector<std::vector<int>> inputs, takers;
-  std::vector<node_set> ancestors; ///< without the node itself
+  std::vector<int> nodes;                       ///< ascending
+  std::vector<std::vector<int>> inputs, takers; ///< by node of the profile
+  std::vector<node_set> ancestors;              ///< without the node itself
 };
 
 /// Nodes of the core that stand between two that every way passes.
 struct region {
   std::vector<int> nodes;
-  std::size_t ways = 1; ///< closed sets of them, most_cuts + 1 for more
+  std::size_t ways =
+    1; ///< closed sets of them; not counted far beyond most_cuts
 };
+
+/// By node, those that it waits for.
+using waiting = std::vector<std::vector<int>>;
 
 using set_of_sets = std::unordered_set<node_set, node_set_hash>;
 
@@ -73,34 +76,45 @@ working_graph make_graph(const profile& of) {
 
 // -- closed sets --------------------------------------------------------------
 
+/// By node, itself and all it waits for. inputs: who waits for whom.
+std::vector<node_set> find_closures(const working_graph& of,
+                                    const waiting& inputs) {
+  std::vector<node_set> made(inputs.size(), empty_set(inputs.size()));
+  for (const int node : of.nodes) {
+    insert(made[at(node)], node);
+    for (const int input : inputs[at(node)])
+      insert(made[at(node)], made[at(input)]);
+  }
+  return made;
+}
+
+/// The nodes that are not in a set and take from it.
+std::vector<int> takers_of(const node_set& set, const working_graph& of,
+                           const waiting& inputs) {
+  const auto is_in = [&set](int node) { return has(set, node); };
+  std::vector<int> made;
+  for (const int node : of.nodes)
+    if (!is_in(node) && std::ranges::any_of(inputs[at(node)], is_in))
+      made.push_back(node);
+  return made;
+}
+
 /// All sets that grow from the first node by a node that takes from the set,
 /// with all it waits for. None if they are more than most_cuts.
-/// inputs: who waits for whom, by node.
-std::optional<std::vector<node_set>>
-grow(const working_graph& of, const std::vector<std::vector<int>>& inputs) {
-  std::vector<node_set> closure(inputs.size(), empty_set(inputs.size()));
-  for (const int node : of.nodes) {
-    insert(closure[at(node)], node);
-    for (const int input : inputs[at(node)])
-      insert(closure[at(node)], closure[at(input)]);
-  }
-  set_of_sets seen{closure[at(of.nodes.front())]};
-  std::vector<node_set> found{seen.begin(), seen.end()};
-  for (std::size_t next = 0; next < found.size(); ++next) {
-    const auto set = found[next];
-    const auto is_in = [&set](int input) { return has(set, input); };
-    for (const int node : of.nodes) {
-      if (is_in(node) || std::ranges::none_of(inputs[at(node)], is_in))
-        continue;
-      auto more = set;
-      insert(more, closure[at(node)]);
-      if (!seen.insert(more).second)
-        continue;
-      found.push_back(std::move(more));
+std::optional<std::vector<node_set>> grow(const working_graph& of,
+                                          const waiting& inputs) {
+  const auto closures = find_closures(of, inputs);
+  std::vector<node_set> found{closures[at(of.nodes.front())]};
+  set_of_sets seen{found.front()};
+  for (std::size_t next = 0; next < found.size(); ++next)
+    for (const int node : takers_of(found[next], of, inputs)) {
+      auto more = found[next];
+      insert(more, closures[at(node)]);
+      if (seen.insert(more).second)
+        found.push_back(std::move(more));
       if (found.size() > most_cuts)
         return std::nullopt;
     }
-  }
   return found;
 }
 
@@ -134,28 +148,26 @@ std::vector<bool> find_joints(const working_graph& of,
   return made;
 }
 
-/// How many closed sets the nodes of a region have.
+/// The closed sets of some nodes by themselves; stops beyond most_cuts.
 std::size_t count_ways(const working_graph& of, const std::vector<int>& nodes) {
   auto inside = empty_set(of.inputs.size());
   for (const int node : nodes)
     insert(inside, node);
   std::vector<node_set> found{empty_set(of.inputs.size())};
   set_of_sets seen{found.front()};
-  for (std::size_t next = 0; next < found.size(); ++next)
-    for (const int node : nodes) {
-      auto set = found[next];
-      const auto is_missing = [&](int input) {
-        return has(inside, input) && !has(set, input);
-      };
-      if (has(set, node)
-          || std::ranges::any_of(of.inputs[at(node)], is_missing))
-        continue;
-      insert(set, node);
-      if (seen.insert(set).second)
-        found.push_back(std::move(set));
-      if (found.size() > most_cuts)
-        return found.size();
-    }
+  const auto try_next = [&](node_set set, int node) {
+    const auto is_missing = [&](int input) {
+      return has(inside, input) && !has(set, input);
+    };
+    if (std::ranges::any_of(of.inputs[at(node)], is_missing))
+      return;
+    insert(set, node);
+    if (seen.insert(set).second)
+      found.push_back(std::move(set));
+  };
+  for (std::size_t next = 0; next < found.size() && next < most_cuts; ++next)
+    for (const int node : nodes)
+      try_next(found[next], node);
   return found.size();
 }
 

@@ -63,10 +63,9 @@ double engine_costs::sync_pace(int place, int replicas) const {
   for (int level = 0; level <= top; ++level)
     slowest = std::min(slowest, on_.levels[at(level)].bandwidth_bytes_per_s);
   const double share = 2.0 * (replicas - 1) / replicas;
-  const double round = has_no_round(schedule_)
-                         ? replicas
-                         : static_cast<double>(schedule_.microbatches);
-  return share / slowest / round;
+  const auto round =
+    has_no_round(schedule_) ? replicas : schedule_.microbatches;
+  return share / slowest / static_cast<double>(round);
 }
 
 engine_costs::paces engine_costs::pace(int place, int replicas) const {

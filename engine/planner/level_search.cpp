@@ -62,15 +62,20 @@ chain_stage level_search::last_of(stage_span stage, int units) const {
   if (units <= most_alone()
       && costs_.time_of_first(stage, units).total_s == best)
     return {stage, 0, units};
+  const int most = std::min(most_alone(), units - 1);
   for (const int part : cuts_.parts[at(stage.to)])
-    for (int own = 1; own < units && own <= most_alone(); ++own)
-      if (part > stage.from
-          && std::max(best_[at(units - own - 1)].at({stage.from, part}),
-                      costs_.time_of({part, stage.to}, own).total_s)
-               == best)
+    for (int own = 1; own <= most; ++own)
+      if (cost_with({stage.from, part}, stage.to, units, own) == best)
         return {{part, stage.to}, 0, own};
   PD_ASSERT(false);
   return {};
+}
+
+/// Of the best chain of a stage, and one more up to `to` on `own` units.
+double level_search::cost_with(stage_span before, int to, int units,
+                               int own) const {
+  return std::max(best_[at(units - own - 1)].at(before),
+                  costs_.time_of({before.to, to}, own).total_s);
 }
 
 std::vector<chain_stage> level_search::chain_of(stage_span stage) const {

@@ -35,6 +35,8 @@ private:
   void start(int to);
   void extend(int to, int part);
   [[nodiscard]] chain_stage last_of(stage_span stage, int units) const;
+  [[nodiscard]] double cost_with(stage_span before, int to, int units,
+                                 int own) const;
 
   const cut_list& cuts_;
   const pipedream_costs& costs_;

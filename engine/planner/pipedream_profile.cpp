@@ -241,28 +241,30 @@ private:
     return {};
   }
 
-  /// Kahn's algorithm; what is ready waits in the order of its number.
+  /// What is ready to come next, the least number first.
+  using waiting = std::tuple<std::int64_t, std::string, int>;
+
+  [[nodiscard]] waiting ticket(int i) const {
+    const auto& name = nodes_[static_cast<std::size_t>(i)].name;
+    return {number_of(name), name, i};
+  }
+
+  /// Kahn's algorithm.
   result<profile> order() {
-    using waiting = std::tuple<std::int64_t, std::string, int>;
     std::priority_queue<waiting, std::vector<waiting>, std::greater<>> ready;
-    std::vector<std::size_t> missing;
-    const auto add = [&](std::size_t i) {
-      ready.emplace(number_of(nodes_[i].name), nodes_[i].name,
-                    static_cast<int>(i));
-    };
+    std::vector<std::size_t> missing(nodes_.size());
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      missing.push_back(nodes_[i].inputs.size());
+      missing[i] = nodes_[i].inputs.size();
       if (missing[i] == 0)
-        add(i);
+        ready.push(ticket(static_cast<int>(i)));
     }
     std::vector<int> sorted;
     while (!ready.empty()) {
-      const int next = std::get<int>(ready.top());
+      sorted.push_back(std::get<int>(ready.top()));
       ready.pop();
-      sorted.push_back(next);
-      for (const int taker : takers_[static_cast<std::size_t>(next)])
+      for (const int taker : takers_[static_cast<std::size_t>(sorted.back())])
         if (--missing[static_cast<std::size_t>(taker)] == 0)
-          add(static_cast<std::size_t>(taker));
+          ready.push(ticket(taker));
     }
     if (sorted.size() < nodes_.size())
       return cycle(missing);
@@ -308,6 +310,7 @@ std::string print_activations(const std::vector<double>& bytes) {
   if (bytes.size() <= 1)
     return print_amount(bytes.empty() ? 0 : bytes[0], 0, 3);
   std::vector<std::string> parts;
+  parts.reserve(bytes.size());
   for (const double each : bytes)
     parts.push_back(print_amount(each, 0, 1));
   return "[" + join(parts, "; ") + "]";

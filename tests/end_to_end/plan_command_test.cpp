@@ -19,10 +19,12 @@ std::string small_graph() {
   for (int i = 2; i <= 7; ++i) {
     const auto id = "node" + std::to_string(i);
     const bool is_wide = i >= 5;
-    text += id + " -- Linear -- forward_compute_time=10.0, "
-            + "backward_compute_time=20.0, activation_size=1000000.0, "
-            + "parameter_size=" + (is_wide ? "100000000.0" : "1000.0")
-            + "\n\tnode" + std::to_string(i - 1) + " -- " + id + "\n";
+    text += id;
+    text += " -- Linear -- forward_compute_time=10.0, "
+            "backward_compute_time=20.0, activation_size=1000000.0, "
+            "parameter_size=";
+    text += is_wide ? "100000000.0" : "1000.0";
+    text += "\n\tnode" + std::to_string(i - 1) + " -- " + id + "\n";
   }
   return text;
 }

@@ -36,20 +36,23 @@ result<job> usual_job(const profile& of) {
                  + "; wanted one, or --job with the job that was profiled"};
 }
 
-/// Holds the profile to the network that will be cut.
+/// Holds the profile to the network that will be cut: its nodes are some of the
+/// network's, in its order.
 result<void> check_nodes(const profile& of, const graph& net) {
-  const auto wrong = [&](const std::string& wanted, const std::string& got) {
-    return error{errc::bad_value, "-o: the profile is not of the job's "
-                                  "network: wanted "
-                                    + wanted + ", got " + got};
-  };
-  if (of.nodes.size() != net.nodes.size())
-    return wrong(std::to_string(net.nodes.size()) + " nodes",
-                 std::to_string(of.nodes.size()));
-  for (std::size_t i = 0; i < of.nodes.size(); ++i)
-    if (of.nodes[i].name != net.nodes[i].name)
-      return wrong("node '" + net.nodes[i].name + "'",
-                   "'" + of.nodes[i].name + "'");
+  int last = -1;
+  for (const auto& each : of.nodes) {
+    const auto found = net.find(each.name);
+    if (!found)
+      return found.failure().within("-o: the profile is not of the job's "
+                                    "network");
+    if (*found <= last)
+      return error{errc::bad_value,
+                   "-o: the profile is not of the job's network: wanted its "
+                   "order, got '"
+                     + each.name + "' behind '"
+                     + net.nodes[static_cast<std::size_t>(last)].name + "'"};
+    last = *found;
+  }
   return {};
 }
 

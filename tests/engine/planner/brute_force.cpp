@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace pd::test {
 
@@ -26,24 +27,30 @@ double sum(const profile& of, mask set,
   return all;
 }
 
-/// Tries all sets that can come next, and all counts of workers.
-/// cost: of the stage (before, after) on r workers from a place on.
-using cost_of =
-  std::function<double(mask before, mask after, int place, int r)>;
+using cost_of = std::function<double(const trial&)>;
 
-double best_from(const amounts& of, mask before, int place, int workers,
-                 int most, const cost_of& cost) {
+/// Who may be given what.
+struct room {
+  int workers = 1;
+  int most_replicas = 1;
+};
+
+/// Tries all sets that can come next, and all counts of workers.
+double best_from(const amounts& of, mask before, int place, const room& in,
+                 const cost_of& cost) {
   if (before == of.all())
-    return place == workers ? 0 : never;
+    return place == in.workers ? 0 : never;
   double best = never;
-  for (mask after = before + 1; after <= of.all(); ++after)
-    if ((after & before) == before && of.is_closed(after))
-      for (int r = 1; r <= std::min(most, workers - place); ++r) {
-        const double own = cost(before, after, place, r);
-        if (own < best)
-          best = std::min(best, std::max(own, best_from(of, after, place + r,
-                                                        workers, most, cost)));
-      }
+  for (mask after = before + 1; after <= of.all(); ++after) {
+    if ((after & before) != before || !of.is_closed(after))
+      continue;
+    for (int r = 1; r <= std::min(in.most_replicas, in.workers - place); ++r) {
+      const double own = cost({before, after, place, r});
+      if (own < best)
+        best = std::min(
+          best, std::max(own, best_from(of, after, place + r, in, cost)));
+    }
+  }
   return best;
 }
 
@@ -77,37 +84,50 @@ double slowest_within(const cluster& on, int first, int last) {
   }
 }
 
-double engine_cost(const amounts& of, const cluster& on, const bounds& how,
-                   mask before, mask after, int place, int r) {
-  const mask stage = after & ~before;
-  const int last = place + r - 1;
-  if (after != of.all() && last + 1 == on.size())
-    return never; // nobody is left for the rest
+/// The slowest of the workers; the least of their bounds.
+std::pair<double, double> worst_of(const cluster& on, const trial& stage) {
   double speed = never;
-  double bound = how.memory_bytes > 0 ? how.memory_bytes : never;
-  for (int w = place; w <= last; ++w) {
+  double bound = never;
+  for (int w = stage.place; w < stage.place + stage.replicas; ++w) {
     const auto& each = on.workers[static_cast<std::size_t>(w)];
     speed = std::min(speed, each.speed);
     bound = std::min(bound, each.memory_bytes > 0 ? each.memory_bytes : never);
   }
+  return {speed, bound};
+}
+
+double send_s(const amounts& of, const cluster& on, const trial& stage) {
+  const int first = stage.place;
+  const int last = first + stage.replicas - 1;
+  double sum = 0;
+  if (stage.before != 0)
+    sum += of.crossing(stage.before) / reach(on, first, last, first - 1, last);
+  if (stage.after != of.all())
+    sum += of.crossing(stage.after) / reach(on, first, last, first, last + 1);
+  return sum;
+}
+
+double engine_cost(const amounts& of, const cluster& on, const bounds& how,
+                   const trial& stage) {
+  const int r = stage.replicas;
+  if (stage.after != of.all() && stage.place + r == on.size())
+    return never; // nobody is left for the rest
   if (how.microbatches > 0 && how.microbatches % r != 0)
     return never;
-  if (held_bytes(of, how, before, after, on.size(), place, r) > bound)
+  const auto [speed, bound] = worst_of(on, stage);
+  const double held = held_bytes(of, how, stage, on.size());
+  if (held > bound || (how.memory_bytes > 0 && held > how.memory_bytes))
     return never;
+  const double forwards = how.recompute ? 2 : 1;
   const double compute =
-    (of.forward_s(stage) * (how.recompute ? 2 : 1) + of.backward_s(stage))
+    (of.forward_s(stage.nodes()) * forwards + of.backward_s(stage.nodes()))
     / speed / r;
-  const double round = how.microbatches > 0 ? how.microbatches : r;
+  const int round = how.microbatches > 0 ? how.microbatches : r;
   double sync = 0;
   if (r > 1)
-    sync = of.parameters(stage) * 2 * (r - 1) / r
-           / slowest_within(on, place, last) / round;
-  double send = 0;
-  if (before != 0)
-    send += of.crossing(before) / reach(on, place, last, place - 1, last);
-  if (after != of.all())
-    send += of.crossing(after) / reach(on, place, last, place, last + 1);
-  return std::max({compute, sync, send});
+    sync = of.parameters(stage.nodes()) * 2 * (r - 1) / r
+           / slowest_within(on, stage.place, stage.place + r - 1) / round;
+  return std::max({compute, sync, send_s(of, on, stage)});
 }
 
 // -- pipedream's model --------------------------------------------------------
@@ -132,38 +152,41 @@ private:
     if (before == end)
       return place == units ? 0 : never;
     double least = never;
-    for (mask after = before + 1; after <= end; ++after)
-      if ((after & before) == before && (after & ~end) == 0
-          && of_.is_closed(after))
-        for (int r = 1; r <= std::min(most, units - place); ++r) {
-          const double own = cost(start, before, after, level, place, r);
-          if (own < least)
-            least = std::min(
-              least, std::max(own, split(start, after, end, level, place + r)));
-        }
+    for (mask after = before + 1; after <= end; ++after) {
+      if ((after & before) != before || (after & ~end) != 0
+          || !of_.is_closed(after))
+        continue;
+      for (int r = 1; r <= std::min(most, units - place); ++r) {
+        const double own =
+          cost({before, after, place, r}, level, before == start);
+        if (own < least)
+          least = std::min(
+            least, std::max(own, split(start, after, end, level, place + r)));
+      }
+    }
     return least;
   }
 
-  double cost(mask start, mask before, mask after, int level, int place,
-              int r) {
+  double cost(const trial& stage, int level, bool is_first) {
     const auto l = static_cast<std::size_t>(level);
+    const double m = stage.replicas;
     const double bandwidth = on_.levels[l].bandwidth_bytes_per_s;
-    const int below = level == 0 ? 1 : on_.levels[l - 1].machines;
-    const mask stage = after & ~before;
     if (how_.memory_bytes > 0
-        && held_bytes(of_, how_, before, after, on_.size(), place, r)
-             > how_.memory_bytes)
+        && held_bytes(of_, how_, stage, on_.size()) > how_.memory_bytes)
       return never;
-    const double compute = level == 0
-                             ? of_.forward_s(stage) + of_.backward_s(stage)
-                             : best(before, after, level - 1);
-    const double sync = 4 * (r - 1) * of_.parameters(stage) / (bandwidth * r);
-    if (before == start)
-      return (compute + sync / below) / r;
-    const double out = after == of_.all() ? 0 : of_.antichain(after);
-    return std::max({(compute + sync) / r,
-                     2 * of_.antichain(before) / (bandwidth * r),
-                     2 * out / (bandwidth * r)});
+    const double compute =
+      level == 0 ? of_.forward_s(stage.nodes()) + of_.backward_s(stage.nodes())
+                 : best(stage.before, stage.after, level - 1);
+    const double sync =
+      4 * (m - 1) * of_.parameters(stage.nodes()) / (bandwidth * m);
+    if (is_first)
+      return (compute + (level == 0 ? sync : sync / on_.levels[l - 1].machines))
+             / m;
+    const double in = of_.antichain(stage.before);
+    const double out =
+      stage.after == of_.all() ? 0 : of_.antichain(stage.after);
+    return std::max({(compute + sync) / m, 2 * in / (bandwidth * m),
+                     2 * out / (bandwidth * m)});
   }
 
   const amounts& of_;
@@ -237,13 +260,13 @@ mask amounts::takers(int node) const {
   return made;
 }
 
-double held_bytes(const amounts& of, const bounds& how, mask before, mask after,
-                  int workers, int place, int replicas) {
+double held_bytes(const amounts& of, const bounds& how, const trial& stage,
+                  int workers) {
   const bool has_halves = how.schedule.starts_with("zero-bubble");
-  const double behind = has_halves ? workers : workers - place;
-  const double depth = std::ceil(behind / replicas);
+  const double behind = has_halves ? workers : workers - stage.place;
+  const double depth = std::ceil(behind / stage.replicas);
   double flying = depth;
-  const double share = std::max(1, how.microbatches / replicas);
+  const double share = std::max(1, how.microbatches / stage.replicas);
   if (how.schedule == "gpipe")
     flying = share;
   else if (how.schedule == "1f1b" || how.schedule == "zero-bubble")
@@ -255,21 +278,20 @@ double held_bytes(const amounts& of, const bounds& how, mask before, mask after,
     copies += flying - 1;
   else if (how.schedule == "pipedream-2bw")
     copies += 1;
-  const mask stage = after & ~before;
-  return copies * of.parameters(stage)
-         + (how.recompute ? 1 : flying) * of.stash(stage)
-         + flying * (before == 0 ? 0 : of.crossing(before));
+  return copies * of.parameters(stage.nodes())
+         + (how.recompute ? 1 : flying) * of.stash(stage.nodes())
+         + flying * (stage.before == 0 ? 0 : of.crossing(stage.before));
 }
 
 double best_engine(const profile& of, const cluster& on, const bounds& how) {
   const amounts sums{of};
-  const auto cost = [&](mask before, mask after, int place, int r) {
-    return engine_cost(sums, on, how, before, after, place, r);
+  const auto cost = [&](const trial& stage) {
+    return engine_cost(sums, on, how, stage);
   };
+  const room in{on.size(), how.is_straight ? 1 : on.size()};
   double best = never;
   for (int first = 0; first < on.size(); ++first)
-    best = std::min(best, best_from(sums, 0, first, on.size(),
-                                    how.is_straight ? 1 : on.size(), cost));
+    best = std::min(best, best_from(sums, 0, first, in, cost));
   return best;
 }
 

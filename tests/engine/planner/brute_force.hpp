@@ -46,10 +46,19 @@ private:
   const profile& of_;
 };
 
-/// What a worker holds. workers: all; place: those before the stage.
+/// A stage on `replicas` workers from `place` on.
+struct trial {
+  mask before = 0;
+  mask after = 0;
+  int place = 0;
+  int replicas = 1;
+
+  [[nodiscard]] mask nodes() const { return after & ~before; }
+};
+
+/// What a worker holds. workers: all there are.
 [[nodiscard]] double held_bytes(const amounts& of, const bounds& how,
-                                mask before, mask after, int workers, int place,
-                                int replicas);
+                                const trial& stage, int workers);
 
 /// The least objective there is; infinite if there is no plan.
 [[nodiscard]] double best_engine(const profile& of, const cluster& on,

@@ -35,14 +35,17 @@ std::vector<std::string> shipped_profiles() {
 }
 
 profile shipped_profile(const std::string& part) {
-  for (const auto& path : shipped_profiles())
-    if (path.find(part) != std::string::npos) {
-      auto read = parse_pipedream_graph(file_text(path), path);
-      INFO((read ? "" : read.failure().message));
-      REQUIRE(read);
-      return *std::move(read);
-    }
-  return {};
+  const auto paths = shipped_profiles();
+  const auto has_part = [&part](const std::string& path) {
+    return path.find(part) != std::string::npos;
+  };
+  const auto found = std::ranges::find_if(paths, has_part);
+  if (found == paths.end())
+    return {};
+  auto read = parse_pipedream_graph(file_text(*found), *found);
+  INFO((read ? "" : read.failure().message));
+  REQUIRE(read);
+  return *std::move(read);
 }
 
 std::string file_text(const std::string& path) {

@@ -26,13 +26,13 @@ std::vector<counted> count(const plan_schedule& schedule,
   const auto made = generate(how);
   INFO((made ? "" : made.failure().message));
   REQUIRE(made);
-  std::vector<counted> found;
   const placement place{how.shape};
-  for (int s = 0; s < place.stages(); ++s)
-    found.push_back(
-      {made->depth[static_cast<std::size_t>(s)],
-       versions_kept(
-         made->rows[static_cast<std::size_t>(place.worker_at(s, 0))])});
+  std::vector<counted> found(replicas.size());
+  for (std::size_t s = 0; s < found.size(); ++s) {
+    const auto worker = place.worker_at(static_cast<int>(s), 0);
+    found[s] = {made->depth[s],
+                versions_kept(made->rows[static_cast<std::size_t>(worker)])};
+  }
   return found;
 }
 

@@ -62,7 +62,7 @@ std::string print_amount(double value, int shift, std::size_t least) {
     whole.insert(0, zeros + 1 - whole.size(), '0');
   fraction.insert(0, whole.substr(whole.size() - zeros));
   whole.resize(whole.size() - zeros);
-  while (fraction.size() > least && fraction.back() == '0')
+  while (!fraction.empty() && fraction.back() == '0')
     fraction.pop_back();
   fraction.resize(std::max(fraction.size(), least), '0');
   return whole + "." + fraction;

@@ -452,13 +452,18 @@ TEST_CASE("a plan says whether data parallelism would fit",
           "[planner][partition]") {
   random_numbers random{17};
   const auto of = random_profile(random, 8, 0);
-  const auto on =
-    *uniform_cluster(std::vector<std::int64_t>{4}, std::vector{1e9});
+  auto on = *uniform_cluster(std::vector<std::int64_t>{4}, std::vector{1e9});
   partition_options options;
   const auto free = plan_of(of, on, options);
   CHECK(free.dp_fits);
   options.memory_bytes = free.dp_memory_bytes - 1;
   CHECK_FALSE(plan_of(of, on, options).dp_fits);
+  options.memory_bytes = 0;
+  on.workers[2].memory_bytes = free.dp_memory_bytes - 1;
+  for (const auto model : {cost_model::engine, cost_model::pipedream}) {
+    options.model = model;
+    CHECK_FALSE(plan_of(of, on, options).dp_fits);
+  }
 }
 
 TEST_CASE("one worker a stage wants as many places to cut",

@@ -68,6 +68,19 @@ TEST_CASE("the lines of a graph.txt may come in any order",
   CHECK(made.validate());
 }
 
+TEST_CASE("nodes that could come next come by their number",
+          "[planner][pipedream_profile]") {
+  const auto made =
+    read(node_line("node1", zeros) + node_line("node10", zeros)
+         + node_line("node9", zeros) + node_line("node2", zeros)
+         + "\tnode1 -- node10\n\tnode1 -- node9\n\tnode2 -- node9\n");
+  std::vector<std::string> names;
+  for (const auto& each : made.nodes)
+    names.push_back(each.name);
+  CHECK(names == std::vector<std::string>{"node1", "node2", "node9", "node10"});
+  CHECK(made.nodes[2].inputs == std::vector{0, 1});
+}
+
 TEST_CASE("times of a graph.txt are microseconds to the last digit",
           "[planner][pipedream_profile]") {
   const auto made = read(small);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -46,20 +45,14 @@ result<std::string> replaced_by(const std::string& path) {
 } // namespace
 
 result<mapped_file> mapped_file::open(const std::string& path) {
-  // O_NONBLOCK: a pipe must not make us wait; for a regular file it says
-  // nothing.
-  const descriptor file{
-    ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  struct stat facts {};
-  if (!file.is_open() || ::fstat(file.get(), &facts) != 0)
-    return system_error_of(path, "open");
-  if (!S_ISREG(facts.st_mode))
-    return error{errc::io, path + ": cannot open: not a regular file"};
-  const auto size = static_cast<std::size_t>(facts.st_size);
+  const auto file = open_to_read(path);
+  if (!file)
+    return file.failure().within(path);
+  const auto size = static_cast<std::size_t>(file->bytes);
   mapped_file made;
   if (size == 0)
     return made;
-  void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->at.get(), 0);
   if (at == MAP_FAILED)
     return system_error_of(path, "map");
   made.mapping_ = {at, [size](void* mapped) { ::munmap(mapped, size); }};

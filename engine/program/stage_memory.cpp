@@ -173,8 +173,7 @@ private:
                           && (lacks_value || lacks_workspace);
   }
 
-  // -- values
-  // -------------------------------------------------------------------
+  // -- values -----------------------------------------------------------------
 
   [[nodiscard]] int last_forward_read(int i) const {
     int last = time_.forward(i);
@@ -250,8 +249,7 @@ private:
     return static_cast<int>(rooms_.size()) - 1;
   }
 
-  // -- gradients
-  // ----------------------------------------------------------------
+  // -- gradients --------------------------------------------------------------
 
   void add_gradients() {
     const auto spans = gradient_spans();
@@ -307,8 +305,7 @@ private:
     return spans;
   }
 
-  // -- workspaces
-  // ---------------------------------------------------------------
+  // -- workspaces -------------------------------------------------------------
 
   void add_workspaces() {
     for (int i = 0; i < nodes(); ++i) {

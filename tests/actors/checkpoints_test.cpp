@@ -5,6 +5,7 @@
 #include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/job/job_file.hpp"
 #include "tests/support/deployed_pipeline.hpp"
+#include "tests/support/file_size_limit.hpp"
 #include "tests/support/op_harness.hpp"
 #include "tests/support/outcome.hpp"
 #include "tests/support/scratch_folder.hpp"
@@ -12,14 +13,13 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
-#include <sys/resource.h>
 
 using namespace pd;
+using pd::test::file_size_limit;
 using pd::test::scratch_folder;
 
 namespace {
@@ -89,31 +89,6 @@ struct watched_run {
        [&](const saved_checkpoint& x) { saved.push_back(x); }},
       never);
   }
-};
-
-/// While it lives no file of this process grows beyond so many bytes.
-class file_size_limit {
-public:
-  file_size_limit() {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-  }
-  file_size_limit(const file_size_limit&) = delete;
-  file_size_limit& operator=(const file_size_limit&) = delete;
-  ~file_size_limit() {
-    lift();
-    std::signal(SIGXFSZ, handler_);
-  }
-
-  void set(rlim_t bytes) const {
-    const rlimit now{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &now);
-  }
-  void lift() const { setrlimit(RLIMIT_FSIZE, &before_); }
-
-private:
-  rlimit before_{};
-  void (*handler_)(int) = SIG_DFL;
 };
 
 } // namespace

@@ -154,9 +154,13 @@ void print_summary(progress& shown, const train_summary& from,
     shown.line("workers were busy " + percents(busy_shares)
                + " of the last epoch");
   if (from.broken_images > 0)
-    shown.line(fmt::format("{} images could not be read, which the log names; "
-                           "others of their classes took their places",
-                           from.broken_images));
+    shown.line(from.broken_images == 1
+                 ? "1 image could not be read, which the log names; another of "
+                   "its class took its place"
+                 : fmt::format("{} images could not be read, which the log "
+                               "names; others of their classes took their "
+                               "places",
+                               from.broken_images));
   if (from.left_over > 0)
     shown.line(fmt::format("{} samples of each epoch were left over: they fill "
                            "no microbatch, or train.max_microbatches ends it",

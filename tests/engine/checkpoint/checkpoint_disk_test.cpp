@@ -4,16 +4,15 @@
 #include "engine/checkpoint/checkpoint_list.hpp"
 #include "engine/checkpoint/checkpoint_store.hpp"
 #include "tests/engine/checkpoint/small_checkpoint.hpp"
+#include "tests/support/file_size_limit.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 using namespace pd;
@@ -64,31 +63,6 @@ public:
 private:
   std::string path_;
   bool is_there_ = false;
-};
-
-/// No file of this process grows beyond, as long as this lives.
-class size_limit {
-public:
-  explicit size_limit(rlim_t bytes) : before_{of_now()} {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit lowered{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &lowered);
-  }
-  size_limit(const size_limit&) = delete;
-  size_limit& operator=(const size_limit&) = delete;
-  ~size_limit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, SIG_DFL);
-  }
-
-private:
-  static rlimit of_now() {
-    rlimit now{};
-    ::getrlimit(RLIMIT_FSIZE, &now);
-    return now;
-  }
-
-  rlimit before_;
 };
 
 /// Root, who may write everywhere, is nobody as long as this lives.
@@ -169,7 +143,7 @@ TEST_CASE("a file that may not grow is an error that names it and leaves the "
   for (rlim_t bytes = 0; bytes < page_bytes; bytes += 32) {
     INFO("files may have " << bytes << " bytes");
     const auto saved = [&] {
-      const size_limit limit{bytes};
+      const file_size_limit limit{bytes};
       return save(*store, {2, 0});
     }();
     if (saved)
@@ -188,7 +162,7 @@ TEST_CASE("a shard that cannot be written to its end is not there",
   const scratch_folder in{memory_folder()};
   const small_model model{{1, 0}};
   const auto failed = [&] {
-    const size_limit limit{100};
+    const file_size_limit limit{100};
     return write_shard(in.path(), 0, 2, model.tensors(0));
   }();
   REQUIRE(!failed);

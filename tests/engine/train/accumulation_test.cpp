@@ -2,22 +2,16 @@
 /// batch as large.
 
 #include "engine/job/job_file.hpp"
-#include "engine/train/session.hpp"
-#include "tests/support/op_harness.hpp"
+#include "tests/support/outcome.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <atomic>
+#include <algorithm>
 #include <cmath>
 
 using namespace pd;
 
 namespace {
-
-struct outcome {
-  std::vector<double> losses; ///< of updates
-  std::vector<named_tensor> weights;
-};
 
 /// LeNet, without batch norm or dropout, on the same 128 samples in the same
 /// order: four updates of 32 each.
@@ -33,33 +27,16 @@ outcome train(const std::string& microbatch, const std::string& more) {
                 + more,
               "x.toml");
   REQUIRE(what);
-  auto with = open_session(*what, all_ops());
-  if (!with)
-    FAIL(with.failure().message);
-  outcome made;
-  const std::atomic<bool> never{false};
-  const auto done = with->loop->run(
-    {[&](const update_metrics& at, const train_progress&) -> result<void> {
-       made.losses.push_back(at.loss);
-       return {};
-     },
-     [](const train_progress&) {},
-     [](const evaluation_metrics&) -> result<void> { return {}; }},
-    never);
-  REQUIRE(done);
-  auto weights = with->runner->weights();
-  REQUIRE(weights);
-  made.weights = *std::move(weights);
-  return made;
+  return outcome_of(*what);
 }
 
 double largest_difference(const outcome& a, const outcome& b) {
   REQUIRE(a.weights.size() == b.weights.size());
   double most = 0;
-  for (std::size_t w = 0; w < a.weights.size(); ++w)
-    for (std::size_t i = 0; i < a.weights[w].values.size(); ++i)
-      most = std::max(most, std::abs(double{a.weights[w].values[i]}
-                                     - b.weights[w].values[i]));
+  for (const auto& [name, values] : a.weights)
+    for (std::size_t i = 0; i < values.size(); ++i)
+      most =
+        std::max(most, std::abs(double{values[i]} - b.weights.at(name)[i]));
   return most;
 }
 

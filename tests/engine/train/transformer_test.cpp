@@ -2,13 +2,13 @@
 /// some of its parameters have no op's suffix.
 
 #include "engine/job/job_file.hpp"
-#include "engine/train/session.hpp"
 #include "tests/support/op_harness.hpp"
+#include "tests/support/outcome.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-#include <map>
+#include <string>
+#include <vector>
 
 using namespace pd;
 
@@ -33,37 +33,12 @@ momentum = 0.9
 threads_per_worker = 1
 )";
 
-struct outcome {
-  std::vector<double> losses; ///< of updates
-  std::map<std::string, std::vector<float>> weights;
-  bool operator==(const outcome&) const = default;
-};
-
 outcome trained(const std::string& more, const std::string& precision) {
   const auto what = parse_job(tiny_vit + more, "x.toml",
                               std::vector{"run.precision=" + precision});
   if (!what)
     FAIL(what.failure().message);
-  auto with = open_session(*what, all_ops());
-  if (!with)
-    FAIL(with.failure().message);
-  outcome made;
-  const std::atomic<bool> never{false};
-  const auto done = with->loop->run(
-    {[&](const update_metrics& at, const train_progress&) -> result<void> {
-       made.losses.push_back(at.loss);
-       return {};
-     },
-     [](const train_progress&) {},
-     [](const evaluation_metrics&) -> result<void> { return {}; }},
-    never);
-  if (!done)
-    FAIL(done.failure().message);
-  const auto weights = with->runner->weights();
-  REQUIRE(weights);
-  for (const auto& each : *weights)
-    made.weights[each.name] = each.values;
-  return made;
+  return outcome_of(*what);
 }
 
 std::string schedule(const std::string& name) {

@@ -20,6 +20,7 @@ bool has_amounts(const profiled_node& of) {
     of.forward.us,         of.forward.spread_us,
     of.backward_input.us,  of.backward_input.spread_us,
     of.backward_weight.us, of.backward_weight.spread_us,
+    of.update.us,          of.update.spread_us,
     of.parameter_bytes,    of.stash_bytes};
   return std::ranges::all_of(one_each, is_amount)
          && std::ranges::all_of(of.activation_bytes, is_amount);

@@ -27,6 +27,7 @@ struct profiled_node {
   measured_time forward;
   measured_time backward_input; ///< a backward is both halves
   measured_time backward_weight;
+  measured_time update; ///< of its parameters, once a round
   /// What leaves it for each minibatch, by output: most have one.
   std::vector<double> activation_bytes;
   double parameter_bytes = 0;

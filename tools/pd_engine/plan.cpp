@@ -1,9 +1,8 @@
 #include "engine/base/text.hpp"
 #include "engine/job/cluster_file.hpp"
 #include "engine/job/job_file.hpp"
-#include "engine/job/toml_file.hpp"
 #include "engine/planner/partition.hpp"
-#include "engine/planner/pipedream_profile.hpp"
+#include "engine/planner/profile_file.hpp"
 #include "tools/pd_engine/commands.hpp"
 #include "tools/pd_engine/planned_job.hpp"
 
@@ -30,24 +29,6 @@ struct plan_arguments {
   partition_options options;
   bool is_json = false;
 };
-
-/// A profile, and whether its order is that of a network of ours.
-struct read_profile_file {
-  profile nodes;
-  bool is_ours = false;
-};
-
-/// Errors with the file's path.
-result<read_profile_file> read_any_profile(const std::string& path) {
-  PD_TRY(const auto text, read_text_file(path));
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && text[first] == '{')
-    return error{errc::not_supported,
-                 path
-                   + ": profiles in JSON are not read yet; wanted a graph.txt"};
-  PD_TRY(auto read, parse_pipedream_graph(text, path));
-  return read_profile_file{std::move(read), false};
-}
 
 /// Numbers with commas between them. option, what: for an error.
 template <class T>
@@ -195,7 +176,7 @@ result<void> write_job(const plan_arguments& given, const partition& from,
 }
 
 result<void> run(const plan_arguments& given, const registry& ops) {
-  PD_TRY(const auto read, read_any_profile(given.profile));
+  PD_TRY(const auto read, read_profile(given.profile));
   PD_TRY(const auto on, find_cluster(given));
   PD_TRY(const auto options, find_options(given, read.is_ours));
   const auto start = std::chrono::steady_clock::now();

@@ -72,7 +72,9 @@ engine_costs::paces engine_costs::pace(int place, int replicas) const {
   const int last = place + replicas - 1;
   double speed = never;
   paces made;
-  made.memory_bytes = memory_bytes_ > 0 ? memory_bytes_ : never;
+  made.memory_bytes = never;
+  if (memory_bytes_ > 0)
+    made.memory_bytes = memory_bytes_;
   for (int worker = place; worker <= last; ++worker) {
     const auto& each = on_.workers[at(worker)];
     speed = std::min(speed, each.speed);

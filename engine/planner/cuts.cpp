@@ -283,6 +283,7 @@ cut_point measure(const profile& of, const working_graph& in, node_set set) {
     const auto& each = of.nodes[at(node)];
     made.forward_us += each.forward.us;
     made.backward_us += backward_us(each);
+    made.update_us += each.update.us;
     made.parameter_bytes += each.parameter_bytes;
     made.stash_bytes += each.stash_bytes;
   }

@@ -36,6 +36,7 @@ struct cut_point {
   node_set has; ///< nodes of the profile
   double forward_us = 0;
   double backward_us = 0;
+  double update_us = 0; ///< once a round
   double parameter_bytes = 0;
   double stash_bytes = 0;
   double crossing_bytes = 0; ///< outputs that nodes behind the cut take

@@ -63,9 +63,13 @@ double engine_costs::sync_pace(int place, int replicas) const {
   for (int level = 0; level <= top; ++level)
     slowest = std::min(slowest, on_.levels[at(level)].bandwidth_bytes_per_s);
   const double share = 2.0 * (replicas - 1) / replicas;
-  const auto round =
-    has_no_round(schedule_) ? replicas : schedule_.microbatches;
-  return share / slowest / static_cast<double>(round);
+  return share / slowest / round(replicas);
+}
+
+/// Minibatches of an update.
+double engine_costs::round(int replicas) const {
+  return static_cast<double>(has_no_round(schedule_) ? replicas
+                                                     : schedule_.microbatches);
 }
 
 engine_costs::paces engine_costs::pace(int place, int replicas) const {
@@ -82,6 +86,7 @@ engine_costs::paces engine_costs::pace(int place, int replicas) const {
       made.memory_bytes = std::min(made.memory_bytes, each.memory_bytes);
   }
   made.compute_us = seconds_in_us / speed / replicas;
+  made.update_us = seconds_in_us / speed / round(replicas);
   made.sync_byte = sync_pace(place, replicas);
   if (is_uniform_) { // then it matters to nobody where the neighbours are
     made.input_byte = 1 / (replicas * on_.levels[0].bandwidth_bytes_per_s);
@@ -105,7 +110,9 @@ stage_time engine_costs::time_at(stage_span stage, const paces& at_pace) const {
   const double us = forwards * difference(cuts_, stage, &cut_point::forward_us)
                     + difference(cuts_, stage, &cut_point::backward_us);
   stage_time made;
-  made.compute_s = us * at_pace.compute_us;
+  made.compute_s =
+    us * at_pace.compute_us
+    + difference(cuts_, stage, &cut_point::update_us) * at_pace.update_us;
   made.sync_s =
     difference(cuts_, stage, &cut_point::parameter_bytes) * at_pace.sync_byte;
   if (stage.from >= 0)

@@ -1,6 +1,7 @@
 /// Our own cost model: what a stage costs on workers of a cluster.
 ///
-///     compute   (forward + backward) / r, at the pace of its slowest worker
+///     compute   (forward + backward) / r and a round's share of the update, at
+///               the pace of its slowest worker
 ///     sync      2 (r - 1) / r parameters over the slowest link among its
 ///               workers, a ring, once a round
 ///     send      what comes in and what goes out, over the stage's links to
@@ -45,6 +46,7 @@ private:
   /// Seconds for each unit of work of r workers from a place on.
   struct paces {
     double compute_us = 0;
+    double update_us = 0;
     double sync_byte = 0;
     double input_byte = 0;
     double output_byte = 0;
@@ -54,6 +56,7 @@ private:
   [[nodiscard]] paces pace(int place, int replicas) const;
   [[nodiscard]] double link_pace(int place, int replicas, int a, int b) const;
   [[nodiscard]] double sync_pace(int place, int replicas) const;
+  [[nodiscard]] double round(int replicas) const;
   [[nodiscard]] const paces& pace_at(int place, int replicas) const;
   [[nodiscard]] stage_time time_at(stage_span stage, const paces& at) const;
   [[nodiscard]] bool fits(stage_span stage, int place, int replicas) const;

@@ -119,10 +119,11 @@ double engine_cost(const amounts& of, const cluster& on, const bounds& how,
   if (held > bound || (how.memory_bytes > 0 && held > how.memory_bytes))
     return never;
   const double forwards = how.recompute ? 2 : 1;
-  const double compute =
-    (of.forward_s(stage.nodes()) * forwards + of.backward_s(stage.nodes()))
-    / speed / r;
   const int round = how.microbatches > 0 ? how.microbatches : r;
+  const double steps =
+    of.forward_s(stage.nodes()) * forwards + of.backward_s(stage.nodes());
+  const double compute =
+    (steps / r + of.update_s(stage.nodes()) / round) / speed;
   double sync = 0;
   if (r > 1)
     sync = of.parameters(stage.nodes()) * 2 * (r - 1) / r
@@ -212,6 +213,10 @@ double amounts::forward_s(mask stage) const {
 
 double amounts::backward_s(mask stage) const {
   return sum(of_, stage, [](const auto& x) { return backward_us(x) * 1e-6; });
+}
+
+double amounts::update_s(mask stage) const {
+  return sum(of_, stage, [](const auto& x) { return x.update.us * 1e-6; });
 }
 
 double amounts::parameters(mask stage) const {

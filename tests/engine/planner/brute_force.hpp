@@ -34,6 +34,7 @@ public:
   [[nodiscard]] bool is_closed(mask set) const;
   [[nodiscard]] double forward_s(mask stage) const;
   [[nodiscard]] double backward_s(mask stage) const;
+  [[nodiscard]] double update_s(mask stage) const;
   [[nodiscard]] double parameters(mask stage) const;
   [[nodiscard]] double stash(mask stage) const;
   [[nodiscard]] double crossing(mask before) const;

@@ -59,6 +59,18 @@ TEST_CASE("a round of more minibatches is synchronized once",
         == Approx(2.0 * 2 / 3 * 18 / 2 / 12));
 }
 
+TEST_CASE("every replica makes the update of a round",
+          "[planner][engine_costs]") {
+  auto cuts = row_of_three();
+  cuts.cuts.back().update_us = 6e6;
+  const auto on = levels({4}, {2});
+  const engine_costs costs{cuts, on, pipedream, 0};
+  CHECK(costs.time_of({-1, 2}, 0, 3).compute_s == Approx((9.0 + 6.0) / 3));
+  const plan_schedule gpipe{"gpipe", 12, false};
+  const engine_costs rounds{cuts, on, gpipe, 0};
+  CHECK(rounds.time_of({-1, 2}, 0, 3).compute_s == Approx(9.0 / 3 + 6.0 / 12));
+}
+
 TEST_CASE("a stage in the middle sends to both sides",
           "[planner][engine_costs]") {
   const auto cuts = row_of_three();

@@ -506,6 +506,7 @@ TEST_CASE("a slow worker at the end gets the least work",
     each.forward.us = 1000;
     each.backward_input.us = 0;
     each.backward_weight.us = 0;
+    each.update.us = 0;
     each.activation_bytes = {1};
     each.parameter_bytes = 1e9; // no replicas
   }

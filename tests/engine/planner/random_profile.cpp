@@ -1,5 +1,6 @@
 #include "tests/engine/planner/random_profile.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -27,6 +28,7 @@ profile random_profile(random_numbers& from, int nodes, int edges) {
     each.forward.us = 1e5 * draw(from, 0, 9);
     each.backward_input.us = 1e5 * draw(from, 0, 9);
     each.backward_weight.us = 1e5 * draw(from, 0, 9);
+    each.update.us = 1e5 * std::max(0, draw(from, -5, 5));
     each.activation_bytes = {1e6 * draw(from, 0, 20)};
     each.parameter_bytes = 1e6 * std::max(0, draw(from, -5, 20));
     each.stash_bytes = 1e6 * draw(from, 0, 20);

@@ -15,6 +15,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <numeric>
@@ -226,6 +227,12 @@ result<void> actor_runner::parts::deploy(const std::atomic<bool>& asked) {
   return failure;
 }
 
+std::string own_program() {
+  std::error_code unknown;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  return unknown ? "/proc/self/exe" : path.string();
+}
+
 result<std::unique_ptr<pipeline_runner>>
 actor_runner::make(std::shared_ptr<const deployment> of, const registry& ops,
                    const dataset* training, const dataset* evaluation) {
@@ -246,7 +253,8 @@ runner_maker actor_runner::with(actor_runner_options options) {
     made->client.emplace(*made->system);
     if (has_processes(*made->all)) {
       PD_TRY(made->host, start_worker_processes(*made->system, made->all,
-                                                options.worker_command, stop));
+                                                options.worker_command,
+                                                options.places, stop));
     } else {
       made->host =
         make_local_workers(*made->system, made->all, ops, training, evaluation);

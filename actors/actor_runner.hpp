@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "actors/worker_places.hpp"
 #include "engine/data/dataset.hpp"
 #include "engine/train/pipeline_runner.hpp"
 #include "engine/train/session.hpp"
@@ -17,9 +18,13 @@
 
 namespace pd {
 
+/// The path of this process's program.
+[[nodiscard]] std::string own_program();
+
 struct actor_runner_options {
   /// What starts a worker's process: see run_worker_process.
-  std::vector<std::string> worker_command{"/proc/self/exe", "worker"};
+  std::vector<std::string> worker_command{own_program(), "worker"};
+  worker_places places = {}; ///< of processes
   /// Once it is set, make() gives up; null: it never is. Outlives make().
   const std::atomic<bool>* stop = nullptr;
 };

@@ -68,8 +68,8 @@ public:
       words.push_back(each.data());
     words.push_back(nullptr);
     pid_t id = -1;
-    if (const int why = ::posix_spawn(&id, words[0], &files_, &attributes_,
-                                      words.data(), environ);
+    if (const int why = ::posix_spawnp(&id, words[0], &files_, &attributes_,
+                                       words.data(), environ);
         why != 0)
       return error{errc::io,
                    "cannot start " + command[0] + ": " + std::strerror(why)};

@@ -45,9 +45,11 @@ const std::string says_listening = "listening on ";
 result<std::shared_ptr<communicator>> join_group(caf::actor_system& in,
                                                  const rendezvous_actor& at,
                                                  const std::string& group,
+                                                 const std::string& host,
                                                  int rank, int size) {
   actor_store store{in, at};
   gloo_options options;
+  options.host = host;
   options.rank = rank;
   options.size = size;
   options.prefix = group;
@@ -59,9 +61,11 @@ result<std::shared_ptr<communicator>> join_group(caf::actor_system& in,
 
 class worker_processes final : public worker_host {
 public:
-  worker_processes(caf::actor_system& in, std::shared_ptr<const deployment> all)
+  worker_processes(caf::actor_system& in, std::shared_ptr<const deployment> all,
+                   worker_places at)
     : in_{in},
       all_{std::move(all)},
+      at_{std::move(at)},
       meeting_{in.spawn<shell<rendezvous, rendezvous_actor>>()} {}
 
   ~worker_processes() override { worker_processes::end(true); }
@@ -103,7 +107,8 @@ public:
 
   result<std::shared_ptr<communicator>> join() override {
     const int workers = all_->where().workers();
-    return join_group(in_, meeting_, "all", workers, workers + 1);
+    return join_group(in_, meeting_, "all", at_.coordinator_host, workers,
+                      workers + 1);
   }
 
   void end(bool have_failed) override {
@@ -165,8 +170,11 @@ private:
            shared_memory::make(status_board::bytes_for(board_places)));
     here.board =
       std::make_unique<status_board>(here.memory->data(), here.memory->bytes());
-    auto words = command;
-    words.emplace_back(child_option);
+    const auto place = at_.workers.empty()
+                         ? worker_place{}
+                         : at_.workers[static_cast<std::size_t>(worker)];
+    auto words = command_at(place, command);
+    words.insert(words.end(), {child_option, "--listen", place.listen});
     PD_TRY(auto made,
            child_process::start(words, here.memory->descriptor(),
                                 [news = news_, worker](const std::string& how) {
@@ -199,6 +207,7 @@ private:
 
   caf::actor_system& in_;
   std::shared_ptr<const deployment> all_;
+  worker_places at_;
   rendezvous_actor meeting_;
   std::shared_ptr<death_news> news_ = std::make_shared<death_news>();
   std::vector<shared_board> boards_; ///< by worker
@@ -229,8 +238,8 @@ result<board_here> open_board(bool is_child) {
 /// What one job's worker has of its process.
 class worker_process {
 public:
-  worker_process(caf::actor_system& in, const registry& ops)
-    : in_{in}, ops_{ops} {}
+  worker_process(caf::actor_system& in, const registry& ops, std::string host)
+    : in_{in}, ops_{ops}, host_{std::move(host)} {}
 
   result<worker_seat> take_seat(const deploy_worker& order) {
     meeting_ = caf::actor_cast<rendezvous_actor>(order.rendezvous);
@@ -257,12 +266,12 @@ public:
     const auto where = seat.all->where();
     const int stage = where.stage_of(seat.worker);
     worker_groups made;
-    PD_TRY(made.all,
-           join_group(in_, meeting_, "all", seat.worker, where.workers() + 1));
+    PD_TRY(made.all, join_group(in_, meeting_, "all", host_, seat.worker,
+                                where.workers() + 1));
     if (where.replicas(stage) == 1)
       return made;
     PD_TRY(made.replicas,
-           join_group(in_, meeting_, "stage " + std::to_string(stage),
+           join_group(in_, meeting_, "stage " + std::to_string(stage), host_,
                       where.replica_of(seat.worker), where.replicas(stage)));
     return made;
   }
@@ -273,11 +282,13 @@ public:
 private:
   caf::actor_system& in_;
   const registry& ops_;
+  std::string host_; ///< under which the other workers reach this one
   rendezvous_actor meeting_;
 };
 
-result<void> check_listen(const network_address& at) {
-  if (at.host.starts_with("127."))
+/// What a coordinator started is where that wants it.
+result<void> check_listen(const network_address& at, bool is_child) {
+  if (is_child || at.host.starts_with("127."))
     return {};
   return error{errc::bad_value,
                "listen: wanted an address of this machine alone, as "
@@ -287,23 +298,25 @@ result<void> check_listen(const network_address& at) {
 
 } // namespace
 
-result<std::unique_ptr<worker_host>> start_worker_processes(
-  caf::actor_system& in, const std::shared_ptr<const deployment>& all,
-  const std::vector<std::string>& command, const std::atomic<bool>& stop) {
-  auto made = std::make_unique<worker_processes>(in, all);
+result<std::unique_ptr<worker_host>>
+start_worker_processes(caf::actor_system& in,
+                       const std::shared_ptr<const deployment>& all,
+                       const std::vector<std::string>& command,
+                       worker_places at, const std::atomic<bool>& stop) {
+  auto made = std::make_unique<worker_processes>(in, all, std::move(at));
   PD_CHECK(made->start_all(command, stop));
   return std::unique_ptr<worker_host>{std::move(made)};
 }
 
 result<void> run_worker_process(const worker_process_options& options,
                                 const registry& ops) {
-  PD_CHECK(check_listen(options.listen));
+  PD_CHECK(check_listen(options.listen, options.is_child));
   if (options.is_child)
     end_with_standard_input();
   PD_TRY(const auto here, open_board(options.is_child));
   network_config config;
   caf::actor_system in{config};
-  worker_process process{in, ops};
+  worker_process process{in, ops, options.listen.host};
   auto made =
     in.spawn<shell<worker, worker_actor>, caf::detached>(worker_options{
       [&](const deploy_worker& order) { return process.take_seat(order); },

@@ -12,6 +12,7 @@
 
 #include "actors/remoting.hpp"
 #include "actors/worker_host.hpp"
+#include "actors/worker_places.hpp"
 #include "engine/graph/registry.hpp"
 #include "engine/train/deployment.hpp"
 
@@ -24,13 +25,16 @@
 
 namespace pd {
 
-/// Starts a process for each worker, with `command` and the options that
-/// run_worker_process wants, and connects to it.
-/// @pre `in` has a network_config
+/// Starts a process for each worker at its place, with `command` and the
+/// options that run_worker_process wants, and connects to it.
+/// @pre `in` has a network_config; `at` is for as many workers as there are, or
+/// for none: any port of the loopback then
 /// Errors: io, with the worker; deployment_interrupted once `stop` is set.
-[[nodiscard]] result<std::unique_ptr<worker_host>> start_worker_processes(
-  caf::actor_system& in, const std::shared_ptr<const deployment>& all,
-  const std::vector<std::string>& command, const std::atomic<bool>& stop);
+[[nodiscard]] result<std::unique_ptr<worker_host>>
+start_worker_processes(caf::actor_system& in,
+                       const std::shared_ptr<const deployment>& all,
+                       const std::vector<std::string>& command,
+                       worker_places at, const std::atomic<bool>& stop);
 
 struct worker_process_options {
   network_address listen;

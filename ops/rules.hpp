@@ -18,6 +18,10 @@ using made_op = result<std::unique_ptr<op>>;
 [[nodiscard]] made_op make_labels(const attributes& settings);
 [[nodiscard]] made_op make_to_activation(const attributes& settings);
 
+// -- of a rehearsal ----------------------------------------------------------
+
+[[nodiscard]] made_op make_replay(const attributes& settings);
+
 // -- with parameters ---------------------------------------------------------
 
 [[nodiscard]] made_op make_conv2d(const attributes& settings);

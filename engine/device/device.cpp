@@ -1,6 +1,7 @@
 #include "engine/device/device.hpp"
 
 #include "engine/device/cpu_device.hpp"
+#include "engine/device/replay_device.hpp"
 #include "engine/device/tensor.hpp"
 
 #include <array>
@@ -21,11 +22,13 @@ result<std::unique_ptr<device>> open_device(const std::string& name,
                                             const device_options& options) {
   if (name == "cpu" || name == "auto")
     return std::unique_ptr<device>{std::make_unique<cpu_device>(options)};
+  if (name == "replay")
+    return std::unique_ptr<device>{std::make_unique<replay_device>(options)};
   if (name.starts_with("cuda"))
     return error{errc::not_supported,
                  "device '" + name + "': this build has no CUDA; wanted cpu"};
   return error{errc::unknown_name,
-               "device '" + name + "': wanted cpu, cuda or auto"};
+               "device '" + name + "': wanted cpu, cuda, replay or auto"};
 }
 
 } // namespace pd

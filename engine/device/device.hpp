@@ -43,7 +43,7 @@ public:
   [[nodiscard]] virtual pool& memory() = 0;
 };
 
-/// Opens "cpu".
+/// Opens "cpu" or "replay"; "auto" is the CPU.
 ///
 /// Errors: unknown_name; not_supported for a device that this build or this
 /// machine does not have.

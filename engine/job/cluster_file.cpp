@@ -136,6 +136,16 @@ result<void> set_device(const toml_entry& from, reading& to) {
   return {};
 }
 
+result<void> set_namespace(const toml_entry& from, reading& to) {
+  return read_text(from, "a network namespace's name",
+                   to.made.machines.workers.back().network_namespace);
+}
+
+result<void> set_coordinator(const toml_entry& from, reading& to) {
+  return read_text(from, "an address of this machine",
+                   to.made.coordinator_host);
+}
+
 result<void> set_speed(const toml_entry& from, reading& to) {
   return read_amount(from, "a factor above 0",
                      to.made.machines.workers.back().speed);
@@ -187,11 +197,13 @@ result<void> set_private_key(const toml_entry& from, reading& to) {
 constexpr std::array keys{
   cluster_key{"worker", "address", set_address},
   cluster_key{"worker", "device", set_device},
+  cluster_key{"worker", "namespace", set_namespace},
   cluster_key{"worker", "speed", set_speed},
   cluster_key{"worker", "memory_bytes", set_memory},
   cluster_key{"network", "machines", set_machines},
   cluster_key{"network", "bandwidth_bytes_per_s", set_bandwidth},
   cluster_key{"network", "latency_s", set_latency},
+  cluster_key{"network", "coordinator", set_coordinator},
   cluster_key{"security", "tls", set_tls},
   cluster_key{"security", "ca", set_ca},
   cluster_key{"security", "certificate", set_certificate},

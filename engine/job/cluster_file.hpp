@@ -3,12 +3,14 @@
 ///     [[worker]]                        one for each, group by group
 ///     address = "10.0.0.1:7400"
 ///     device = "cuda:0"
+///     namespace = "pd0"                 of tools/netlab
 ///     speed = 1.0                       times the device of the profile
 ///     memory_bytes = 16e9
 ///     [network]
 ///     machines = [4, 4]                 levels from the lowest up
 ///     bandwidth_bytes_per_s = [10e9, 1.25e9]
 ///     latency_s = [5e-6, 50e-6]
+///     coordinator = "10.77.0.1"         where the workers reach it
 ///     [security]
 ///     tls = true
 
@@ -31,6 +33,7 @@ struct cluster_security {
 
 struct cluster_spec {
   cluster machines;
+  std::string coordinator_host; ///< where the workers reach it; may be empty
   cluster_security security;
   bool operator==(const cluster_spec&) const = default;
 };

@@ -82,12 +82,16 @@ struct stage_spec {
 };
 
 struct run_spec {
-  std::string device = "auto";     ///< cpu | auto
+  std::string device = "auto";     ///< cpu | replay | auto
   std::string workers = "threads"; ///< threads | processes
   std::string transport = "auto";  ///< local | gloo | auto
   std::int64_t threads_per_worker = 0;
   std::string precision = "f32"; ///< f32 | bf16
   std::int64_t bucket_bytes = std::int64_t{8} << 20;
+
+  // replay only
+  double time_scale = 1; ///< times the profile's times
+  double byte_scale = 1; ///< times its bytes
 };
 
 /// Between two checkpoints: an epoch, or so many rounds, and what is left of an

@@ -129,8 +129,12 @@ std::string unless_pipedream(const job& j) {
                 j.schedule.name);
 }
 
-std::string unless_cpu(const job& j) {
-  return j.run.device == "cpu" ? "" : refuse_always(j);
+std::string if_cuda(const job& j) {
+  return j.run.device == "cuda" ? refuse_always(j) : "";
+}
+
+std::string unless_replay(const job& j) {
+  return unless(j.run.device == "replay", "replay", "run.device", j.run.device);
 }
 
 std::string if_cluster(const job& j) {
@@ -572,9 +576,11 @@ void add_run_keys(std::vector<job_key>& to) {
   to.push_back({.section = "run",
                 .name = "device",
                 .place = PD_AT(run.device),
-                .meaning = "`auto`: the CPU in this version",
+                .meaning = "`auto`: the CPU in this version; `replay`: a "
+                           "rehearsal, whose model.file is a profile "
+                           "(planning.md)",
                 .choices = {"auto", "cpu", "cuda", "replay"},
-                .refuse = unless_cpu});
+                .refuse = if_cuda});
   to.push_back({.section = "run",
                 .name = "workers",
                 .place = PD_AT(run.workers),
@@ -610,6 +616,23 @@ void add_run_keys(std::vector<job_key>& to) {
                 .unit = "bytes",
                 .least = 4,
                 .most = job_key::most_count});
+}
+
+void add_replay_keys(std::vector<job_key>& to) {
+  to.push_back({.section = "run",
+                .name = "time_scale",
+                .place = PD_AT(run.time_scale),
+                .meaning = "`replay` only: times the profile's times",
+                .least = 1e-6,
+                .most = 1e6,
+                .refuse = unless_replay});
+  to.push_back({.section = "run",
+                .name = "byte_scale",
+                .place = PD_AT(run.byte_scale),
+                .meaning = "`replay` only: times the profile's bytes",
+                .least = 1e-9,
+                .most = 1e3,
+                .refuse = unless_replay});
 }
 
 void add_watch_keys(std::vector<job_key>& to) {
@@ -661,6 +684,7 @@ std::vector<job_key> make_job_keys() {
   add_schedule_keys(keys);
   add_stage_keys(keys);
   add_run_keys(keys);
+  add_replay_keys(keys);
   add_watch_keys(keys);
   return keys;
 }

@@ -141,12 +141,12 @@ result<void> check_rest_of_epoch(const deployment& to, const checkpoint& from) {
     return is_not_ours(from, "data.microbatch", std::to_string(size),
                        is_at + ", within a microbatch");
   if (pass_length(to, samples / size) == 0)
-    return is_not_ours(
-      from, "data and schedule",
-      "epochs of " + std::to_string(to.epoch_microbatches * size)
-        + " samples in rounds of "
-        + std::to_string(common_round(*to.training) * size),
-      is_at + ", behind which there is no round");
+    return is_not_ours(from, "data and schedule",
+                       "epochs of "
+                         + std::to_string(to.epoch_microbatches * size)
+                         + " samples in rounds of "
+                         + std::to_string(common_round(*to.training) * size),
+                       is_at + ", behind which there is no round");
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "engine/models/models.hpp"
 #include "engine/train/job_timetables.hpp"
 #include "engine/train/onnx_job.hpp"
+#include "engine/train/replay_job.hpp"
 
 #include <algorithm>
 
@@ -26,6 +27,8 @@ result<graph> build_named(const job& from) {
 }
 
 result<graph> build_network(const job& from, const registry& ops) {
+  if (is_replay_job(from))
+    return build_replay_graph(from);
   if (from.model.file.empty())
     return build_named(from);
   if (!is_onnx_job(from))

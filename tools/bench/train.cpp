@@ -79,7 +79,9 @@ public:
   double step() {
     auto& from = batches_[static_cast<std::size_t>(steps_) % batches_.size()];
     program_->forward(steps_, from.inputs, run_mode::training);
-    const auto loss = program_->output(steps_);
+    const auto outputs = program_->plan().outputs.size();
+    const auto loss = // those of auxiliary heads come first
+      program_->output(steps_, static_cast<int>(outputs) - 1);
     program_->backward(steps_++, false);
     updates_->step();
     program_->work().synchronize();

@@ -41,6 +41,7 @@ void add_plan(CLI::App& app, command_context& context);
 void add_init(CLI::App& app, command_context& context);
 void add_export(CLI::App& app, command_context& context);
 void add_checkpoints(CLI::App& app, command_context& context);
+void add_rehearse(CLI::App& app, command_context& context);
 void add_models(CLI::App& app, command_context& context);
 void add_datasets(CLI::App& app, command_context& context);
 

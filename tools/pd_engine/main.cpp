@@ -30,6 +30,8 @@ constexpr command commands[]{
    pd::add_checkpoints},
   {"export", "write a checkpoint's weights as one file that PyTorch loads",
    pd::add_export},
+  {"rehearse", "run a job on a profile's times instead of computing",
+   pd::add_rehearse},
   {"models", "list the built-in models", pd::add_models},
   {"datasets", "list the datasets", pd::add_datasets},
 };

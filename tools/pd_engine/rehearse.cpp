@@ -1,0 +1,150 @@
+#include "actors/actor_runner.hpp"
+#include "engine/job/cluster_file.hpp"
+#include "engine/job/job_file.hpp"
+#include "engine/train/replay_job.hpp"
+#include "engine/train/session.hpp"
+#include "tools/pd_engine/commands.hpp"
+#include "tools/pd_engine/interrupt.hpp"
+#include "tools/pd_engine/trace.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace pd {
+
+namespace {
+
+struct rehearse_arguments {
+  job_arguments which;
+  std::string profile;
+  std::string cluster;
+  double time_scale = 1;
+  double byte_scale = 1;
+  std::int64_t minibatches = 0;
+  bool is_json = false;
+};
+
+/// An update of the last stage, in the rehearsal's own time.
+struct update_time {
+  std::int64_t minibatch = 0; ///< the last one in it
+  double s = 0;
+};
+
+/// Seconds a minibatch in the later half of the updates: the pipeline is full.
+double steady_seconds(const std::vector<update_time>& updates) {
+  const auto& last = updates.back();
+  const auto& middle = updates[updates.size() / 2];
+  if (last.minibatch == middle.minibatch)
+    return last.s / static_cast<double>(last.minibatch + 1);
+  return (last.s - middle.s)
+         / static_cast<double>(last.minibatch - middle.minibatch);
+}
+
+struct rehearsal {
+  double minibatch_s = 0; ///< on the cluster: the time scale is taken out
+  std::int64_t minibatches = 0;
+  double took_s = 0; ///< here
+  std::vector<double> busy_shares;
+};
+
+std::int64_t workers_of(const job& from) {
+  std::int64_t workers = 0;
+  for (const auto& each : from.stages)
+    workers += each.replicas;
+  return std::max<std::int64_t>(workers, 1);
+}
+
+result<job> rehearsal_job(const rehearse_arguments& given) {
+  PD_TRY(const auto from, load_job(given.which.path, given.which.overrides));
+  const auto minibatches =
+    given.minibatches > 0 ? given.minibatches : 16 * workers_of(from);
+  auto made = rehearsal_of(from, given.profile, minibatches);
+  made.run.time_scale = given.time_scale;
+  made.run.byte_scale = given.byte_scale;
+  return made;
+}
+
+result<actor_runner_options> runner_options(const rehearse_arguments& given,
+                                            job& to,
+                                            const std::atomic<bool>& stop) {
+  actor_runner_options made{.stop = &stop};
+  if (given.cluster.empty())
+    return made;
+  PD_TRY(const auto on, load_cluster(given.cluster));
+  PD_TRY(made.places, places_in(on.machines, on.coordinator_host,
+                                static_cast<int>(workers_of(to))));
+  to.run.workers = "processes";
+  return made;
+}
+
+result<rehearsal> rehearse(session& with, const std::atomic<bool>& stop) {
+  std::vector<update_time> updates;
+  PD_TRY(
+    const auto summary,
+    with.loop->run(
+      {.on_update = [&](const update_metrics& at, const auto&) -> result<void> {
+         updates.push_back({at.microbatch, at.time_s});
+         return {};
+       },
+       .on_evaluating = [](const auto&) {},
+       .on_evaluation = [](const auto&) -> result<void> { return {}; }},
+      stop));
+  if (updates.empty())
+    return error{errc::interrupted, "interrupted before the first update"};
+  return rehearsal{steady_seconds(updates) / with.plan->what.run.time_scale,
+                   summary.samples, summary.seconds,
+                   with.runner->busy_shares()};
+}
+
+void print_text(const rehearsal& of) {
+  fmt::print("{:.4f} s for each minibatch ({} of them in {:.1f} s here)\n",
+             of.minibatch_s, of.minibatches, of.took_s);
+  for (std::size_t w = 0; w < of.busy_shares.size(); ++w)
+    fmt::print("worker {:<3} busy {:.0f} %\n", w, 100 * of.busy_shares[w]);
+}
+
+result<void> run(const rehearse_arguments& given, const registry& ops) {
+  const auto& stop = watch_interrupts();
+  PD_TRY(auto what, rehearsal_job(given));
+  PD_TRY(auto options, runner_options(given, what, stop));
+  PD_TRY(auto with, open_session(what, ops, actor_runner::with(options)));
+  PD_TRY(const auto made, rehearse(with, stop));
+  if (given.is_json)
+    print_json({{"minibatch_s", made.minibatch_s},
+                {"minibatches", made.minibatches},
+                {"time_scale", given.time_scale},
+                {"byte_scale", given.byte_scale},
+                {"seconds", made.took_s},
+                {"busy_shares", made.busy_shares}});
+  else
+    print_text(made);
+  return {};
+}
+
+} // namespace
+
+void add_rehearse(CLI::App& app, command_context& context) {
+  const auto given = std::make_shared<rehearse_arguments>();
+  given->which.add_to(app);
+  app.add_option("--profile", given->profile, "what each node costs")
+    ->required();
+  app.add_option("--cluster", given->cluster,
+                 "where the workers are: a cluster file, as tools/netlab "
+                 "writes one; none: processes or threads, as the job says");
+  app
+    .add_option("--time-scale", given->time_scale, "times the profile's times")
+    ->check(CLI::Range(1e-6, 1e6));
+  app
+    .add_option("--byte-scale", given->byte_scale, "times the profile's bytes")
+    ->check(CLI::Range(1e-9, 1e3));
+  app
+    .add_option("--minibatches", given->minibatches, "how many; 0: 16 a worker")
+    ->check(CLI::Range(0.0, 1e9));
+  app.add_flag("--json", given->is_json, "print one JSON object");
+  app.callback([given, &context] {
+    if (const auto done = run(*given, context.ops); !done)
+      fail(context, done.failure());
+  });
+}
+
+} // namespace pd

@@ -371,6 +371,35 @@ TEST_CASE("each model drops what torchvision's does unless told", "[models]") {
   CHECK(shares("densenet121") == set{0});
 }
 
+TEST_CASE("norms have torchvision's eps and momentum", "[models]") {
+  using numbers = std::set<std::pair<double, double>>;
+  const auto numbers_of = [](const std::string& name) {
+    numbers found;
+    for (const auto& each : build(name, {}).nodes) {
+      const auto number = [&](const char* key, double fallback) {
+        const auto at = each.settings.find(key);
+        return at == each.settings.end() ? fallback
+                                         : std::get<double>(at->second);
+      };
+      if (each.op == "batch_norm" || each.op == "layer_norm")
+        found.emplace(number("eps", 1e-5), number("momentum", 0.1));
+    }
+    return found;
+  };
+  for (const auto& model : model_names()) {
+    INFO(model.name);
+    const auto made = numbers_of(model.name);
+    if (model.name.starts_with("mnasnet"))
+      CHECK(made == numbers{{1e-5, 1 - 0.9997}});
+    else if (model.name == "googlenet" || model.name == "inception_v3")
+      CHECK(made == numbers{{1e-3, 0.1}});
+    else if (model.name.starts_with("vit"))
+      CHECK(made == numbers{{1e-6, 0.1}}); // which a layer norm has none of
+    else if (!made.empty())
+      CHECK(made == numbers{{1e-5, 0.1}});
+  }
+}
+
 TEST_CASE("dropout is where torchvision has it", "[models]") {
   const auto dropouts = [](const std::string& name) {
     std::vector<std::string> found;

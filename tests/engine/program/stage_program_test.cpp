@@ -138,6 +138,38 @@ trained train(device& on, int steps = 4, bool is_split = false) {
   return made;
 }
 
+/// A stem that a head, whose loss counts `weight`, and the last layer take.
+typed_graph with_head(double weight) {
+  graph_builder net{"with_head"};
+  auto x = net.relu("stem", net.conv2d("conv", net.input({3, 12, 12}),
+                                       {.out_channels = 4, .kernel = 3}));
+  {
+    net.labels();
+    const auto head = net.within("head");
+    const int wide = net.linear("fc1", net.flatten("flatten", x), 8);
+    const int logits = net.linear("fc2", net.relu("relu", wide), classes);
+    net.auxiliary_loss("loss", logits, weight);
+  }
+  net.loss(net.linear("fc", net.flatten("flatten", x), classes));
+  auto made = infer(fuse(place_inputs(*net.finish())).net, all_ops(), samples);
+  if (!made)
+    FAIL(made.failure().message);
+  return std::move(*made);
+}
+
+/// The stem's gradient of one microbatch.
+std::vector<float> stem_grad(double head_weight) {
+  cpu_device on;
+  auto plan = plan_stage(with_head(head_weight), all_ops(), on, {.seed = 5});
+  REQUIRE(plan);
+  const auto program = stage_program::make(std::move(*plan), on);
+  REQUIRE(program);
+  auto& with = **program;
+  with.forward(0, batch(on, with.plan(), 1), run_mode::training);
+  with.backward(0, false);
+  return with.read_grad(with.plan().parameters.front());
+}
+
 } // namespace
 
 TEST_CASE("a training step allocates nothing", "[program][stage_program]") {
@@ -367,20 +399,7 @@ TEST_CASE("evaluation changes no weight and no statistic",
 TEST_CASE("an evaluation leaves auxiliary heads out, and nothing else",
           "[program][stage_program]") {
   cpu_device on;
-  graph_builder net{"with_head"};
-  auto x = net.relu("stem", net.conv2d("conv", net.input({3, 12, 12}),
-                                       {.out_channels = 4, .kernel = 3}));
-  {
-    net.labels();
-    const auto head = net.within("head");
-    const int wide = net.linear("fc1", net.flatten("flatten", x), 8);
-    const int logits = net.linear("fc2", net.relu("relu", wide), classes);
-    net.auxiliary_loss("loss", logits, 0.5);
-  }
-  net.loss(net.linear("fc", net.flatten("flatten", x), classes));
-  auto made = infer(fuse(place_inputs(*net.finish())).net, all_ops(), samples);
-  REQUIRE(made);
-  auto plan = plan_stage(*made, all_ops(), on, {.in_flight = 2});
+  auto plan = plan_stage(with_head(0.5), all_ops(), on, {.in_flight = 2});
   REQUIRE(plan);
   for (const auto& each : plan->nodes)
     CHECK(each.is_of_auxiliary_head == each.name.starts_with("head."));
@@ -399,6 +418,20 @@ TEST_CASE("an evaluation leaves auxiliary heads out, and nothing else",
   CHECK(head_loss(1) > 0);
   CHECK((*program)->output(1, 1).data<float>()[0] == evaluated);
   CHECK(evaluated > 0);
+}
+
+TEST_CASE("an auxiliary head adds its weight times its gradient",
+          "[program][stage_program]") {
+  const auto without = stem_grad(0);
+  const auto whole = stem_grad(1);
+  const auto half = stem_grad(0.5);
+  double most = 0;
+  for (std::size_t i = 0; i < half.size(); ++i) {
+    const double head = double{whole[i]} - without[i];
+    most = std::max(most, std::abs(head));
+    CHECK(half[i] == Approx(without[i] + head / 2).margin(1e-6));
+  }
+  CHECK(most > 1e-3); // far above the margin
 }
 
 TEST_CASE("clipping keeps the direction and bounds the norm",

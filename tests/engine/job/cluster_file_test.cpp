@@ -119,7 +119,7 @@ TEST_CASE("a cluster file says everything of workers, network and security",
                            "latency_s = [0, 5e-6]\n"
                            "[security]\ntls = true\nca = \"ca.pem\"\n"
                            "certificate = \"n.pem\"\nkey = \"n.key\"\n");
-  const cluster wanted{{{"h:1", "cuda:3", 2, 16e9}, {"h:2", "", 1, 0}},
+  const cluster wanted{{{"h:1", "cuda:3", "", 2, 16e9}, {"h:2", "", "", 1, 0}},
                        {{1, 2e9, 0}, {2, 1e9, 5e-6}}};
   CHECK(made.machines.workers == wanted.workers);
   CHECK(made.machines.levels == wanted.levels);

@@ -38,6 +38,8 @@ void add_worker(CLI::App& app, command_context& context);
 void add_check(CLI::App& app, command_context& context);
 void add_schedule(CLI::App& app, command_context& context);
 void add_plan(CLI::App& app, command_context& context);
+void add_profile(CLI::App& app, command_context& context);
+void add_simulate(CLI::App& app, command_context& context);
 void add_init(CLI::App& app, command_context& context);
 void add_export(CLI::App& app, command_context& context);
 void add_checkpoints(CLI::App& app, command_context& context);

@@ -77,6 +77,9 @@ TEST_CASE("a cut sends what later stages take, once to each",
   CHECK(cut->loads[1].input_s == Approx(4));
   CHECK(cut->loads[1].weight_s == Approx(6));
   CHECK(cut->parameter_bytes == std::vector<double>{100, 200, 100});
+  const auto two = cut_profile(chain(), {{0, 1}, {3, 1}}, 1e9);
+  REQUIRE(two); // "b" and "d" take the same value there
+  CHECK(two->loads[0].activation_bytes == std::vector<double>{10});
 }
 
 TEST_CASE("buckets are of whole nodes, and whole as the backward comes by",

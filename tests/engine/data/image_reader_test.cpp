@@ -105,6 +105,17 @@ TEST_CASE("evaluation takes the middle that torchvision takes",
   CHECK(largest_difference(image.planes, all.bytes("middle.image")) < 1.01F);
 }
 
+TEST_CASE("an odd margin is halved to even, as torchvision's CenterCrop",
+          "[data][image_reader]") {
+  const auto margins = [](const image_size& picture) {
+    const auto part = middle_of(picture, 9, {4, 4, 3});
+    REQUIRE(part);
+    return std::pair{part->wanted.top, part->wanted.left};
+  };
+  CHECK(margins({9, 11}) == std::pair{2, 4}); // of 2.5 and 3.5
+  CHECK(margins({13, 9}) == std::pair{4, 2}); // of 4.5 and 2.5
+}
+
 TEST_CASE("the middle of an extremely long picture is its middle",
           "[data][image_reader]") {
   for (const auto& [extent, shorter_side] :

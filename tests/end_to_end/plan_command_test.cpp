@@ -29,6 +29,12 @@ std::string small_graph() {
   return text;
 }
 
+std::string lenet_job() {
+  return "name = \"lenet\"\n[model]\nname = \"lenet\"\n"
+         "image = [28, 28, 1]\n[data]\ndataset = \"synthetic\"\n"
+         "samples = 640\nmicrobatch = 8\n";
+}
+
 ended plan(const scratch_folder& in, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(),
                    {"plan", in.write("graph.txt", small_graph())});
@@ -145,4 +151,38 @@ TEST_CASE("a profile that is not one is refused with its line",
   CHECK(done.status == 2);
   CHECK(done.err.find("bad.txt:1: wanted 'id -- description")
         != std::string::npos);
+}
+
+TEST_CASE("a planned job is one that check accepts, with the plan's stages",
+          "[end_to_end][plan]") {
+  const scratch_folder in;
+  const auto job = in.write("lenet.toml", lenet_job());
+  const auto profiled = run(in, {"profile", job, "-o", in / "lenet.json",
+                                 "--repeats", "2", "--warmups", "1"});
+  INFO(profiled.err);
+  REQUIRE(profiled.status == 0);
+  for (const bool has_base : {false, true}) {
+    std::vector<std::string> arguments{"plan",
+                                       in / "lenet.json",
+                                       "--machines",
+                                       "3",
+                                       "--bandwidth",
+                                       "1e9",
+                                       "--json",
+                                       "-o",
+                                       in / "planned.toml"};
+    if (has_base)
+      arguments.insert(arguments.end(), {"--job", job});
+    const auto planned = run(in, arguments);
+    INFO(planned.err);
+    REQUIRE(planned.status == 0);
+    const auto made = nlohmann::json::parse(planned.out);
+    const auto checked = run(in, {"check", in / "planned.toml", "--json"});
+    INFO(checked.err);
+    REQUIRE(checked.status == 0);
+    const auto stages = nlohmann::json::parse(checked.out)["stages"];
+    REQUIRE(stages.size() == made["stages"].size());
+    for (std::size_t i = 0; i < stages.size(); ++i)
+      CHECK(stages[i]["replicas"] == made["stages"][i]["replicas"]);
+  }
 }

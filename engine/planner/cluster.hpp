@@ -24,8 +24,8 @@
 namespace pd {
 
 struct cluster_worker {
-  std::string address;     ///< host:port; empty if none was given
-  std::string device;      ///< "cuda:0"; empty likewise
+  std::string address; ///< host:port; empty if none was given
+  std::string device;  ///< "cuda:0"; empty likewise
   /// Of this machine, in which its process is started: tools/netlab.
   std::string network_namespace = {};
   double speed = 1;        ///< times the device of the profile

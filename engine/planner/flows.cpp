@@ -36,6 +36,7 @@ void flow_table::begin(const flow_order& order, double now) {
   own.left_bytes = order.bytes;
   own.rate = 0;
   own.since = now;
+  own.looked = std::numeric_limits<double>::infinity();
   join(order.out, made);
   join(order.in, made);
   retime(order.out, now);
@@ -46,6 +47,12 @@ bool flow_table::end(const flow_end& which, int& tag) {
   auto& own = flows_[at(which.flow)];
   if (own.number != which.number)
     return false;
+  const auto ends = own.since + own.left_bytes / own.rate;
+  if (ends > which.time) {
+    own.looked = ends;
+    on_end_({which.flow, ++own.number, ends});
+    return false;
+  }
   ++own.number;
   tag = own.order.tag;
   const auto [out, in] = std::pair{own.order.out, own.order.in};
@@ -88,7 +95,7 @@ void flow_table::retime(int which, double now) {
     retime_flow(each, now);
 }
 
-/// Only a new rate makes a new end.
+/// Only an earlier end is told: to be late is found out when it comes.
 void flow_table::retime_flow(int which, double now) {
   auto& own = flows_[at(which)];
   const auto rate = std::min(share_at(own.order.out, own.order),
@@ -98,7 +105,11 @@ void flow_table::retime_flow(int which, double now) {
   own.left_bytes = std::max(0.0, own.left_bytes - own.rate * (now - own.since));
   own.rate = rate;
   own.since = now;
-  on_end_({which, ++own.number, now + own.left_bytes / rate});
+  const auto ends = now + own.left_bytes / rate;
+  if (ends >= own.looked)
+    return;
+  own.looked = ends;
+  on_end_({which, ++own.number, ends});
 }
 
 } // namespace pd

@@ -26,7 +26,7 @@ struct flow_order {
   int tag = 0; ///< the caller's
 };
 
-/// When a flow would end, as things are; void if its number has changed since.
+/// When to look whether a flow ends; void if its number has changed since.
 struct flow_end {
   int flow = 0;
   std::uint32_t number = 0;
@@ -35,22 +35,24 @@ struct flow_end {
 
 class flow_table {
 public:
-  /// ports: bytes/s of each. Every new end of a flow is told to `on_end`.
+  /// ports: bytes/s of each. `on_end` is told when to call end().
   flow_table(std::vector<double> ports,
              std::function<void(const flow_end&)> on_end);
 
   /// @pre order.bytes > 0, and it has a port
   void begin(const flow_order& order, double now);
 
-  /// True if the flow ends now: it is over then, and `tag` its tag.
+  /// True if the flow ends now: it is over then, and `tag` its tag. If it has
+  /// become slower since, on_end is told anew.
   bool end(const flow_end& at, int& tag);
 
 private:
   struct flow {
     flow_order order;
     double left_bytes = 0;
-    double rate = 0;  ///< bytes/s
-    double since = 0; ///< of left_bytes
+    double rate = 0;   ///< bytes/s
+    double since = 0;  ///< of left_bytes
+    double looked = 0; ///< when end() is to come; never after its end
     std::uint32_t number = 0;
   };
 

@@ -28,35 +28,51 @@ struct event {
     sum         ///< a stage's sum is everywhere; `worker` is the stage
   };
 
-  double time = 0;
-  std::int64_t number = 0; ///< of events of one time, who was first
-  std::int64_t index = 0;  ///< microbatch or round
+  double time = 0;        ///< set by the queue
+  std::int64_t index = 0; ///< microbatch or round
   int worker = 0;
   int from = 0;
   int chunk = 0;
   kind what = kind::done;
-
-  bool operator>(const event& other) const {
-    return time != other.time ? time > other.time : number > other.number;
-  }
 };
 
+/// A heap of small keys; what happens lies aside.
 class event_queue {
 public:
-  void push(double time, event added) {
-    added.time = time;
-    added.number = pushed_++;
-    all_.push(added);
+  void push(double time, const event& added) {
+    int place = static_cast<int>(events_.size());
+    if (unused_.empty()) {
+      events_.push_back(added);
+    } else {
+      place = unused_.back();
+      unused_.pop_back();
+      events_[at(place)] = added;
+    }
+    events_[at(place)].time = time;
+    keys_.push({time, pushed_++, place});
   }
   event pop() {
-    auto first = all_.top();
-    all_.pop();
-    return first;
+    const int place = keys_.top().place;
+    keys_.pop();
+    unused_.push_back(place);
+    return events_[at(place)];
   }
-  [[nodiscard]] bool is_empty() const { return all_.empty(); }
+  [[nodiscard]] bool is_empty() const { return keys_.empty(); }
 
 private:
-  std::priority_queue<event, std::vector<event>, std::greater<>> all_;
+  struct key {
+    double time = 0;
+    std::int64_t number = 0; ///< of events of one time, who was first
+    int place = 0;
+
+    bool operator>(const key& other) const {
+      return time != other.time ? time > other.time : number > other.number;
+    }
+  };
+
+  std::priority_queue<key, std::vector<key>, std::greater<>> keys_;
+  std::vector<event> events_;
+  std::vector<int> unused_;
   std::int64_t pushed_ = 0;
 };
 

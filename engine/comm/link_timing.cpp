@@ -51,19 +51,24 @@ private:
   /// Half of a round trip of four bytes; the first does not count.
   result<double> latency() {
     std::vector<double> seconds;
-    std::array<std::byte, 4> word{};
     for (std::int64_t i = 0; i <= options_.round_trips; ++i) {
-      auto answer = group_.receive(peer(), tag, word);
       const auto begin = clock::now();
-      if (is_first())
-        PD_CHECK(send(word_));
-      PD_CHECK(answer.wait());
-      if (!is_first())
-        PD_CHECK(send(word_));
+      PD_CHECK(round_trip());
       if (i > 0)
         seconds.push_back(seconds_since_then(begin) / 2);
     }
     return median(std::move(seconds));
+  }
+
+  result<void> round_trip() {
+    std::array<std::byte, 4> word{};
+    auto answer = group_.receive(peer(), tag, word);
+    if (is_first()) {
+      PD_CHECK(send(word_));
+      return answer.wait();
+    }
+    PD_CHECK(answer.wait());
+    return send(word_);
   }
 
   result<double> seconds_of_row() {
@@ -71,12 +76,14 @@ private:
     for (int i = 0; i <= options_.rows; ++i) {
       PD_CHECK(group_.barrier());
       const auto begin = clock::now();
-      PD_CHECK(is_first() ? send_row() : receive_row());
+      PD_CHECK(row());
       if (i > 0)
         seconds.push_back(seconds_since_then(begin));
     }
     return median(std::move(seconds));
   }
+
+  result<void> row() { return is_first() ? send_row() : receive_row(); }
 
   /// Ends when the other side says that it has all.
   result<void> send_row() {

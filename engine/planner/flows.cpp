@@ -15,7 +15,7 @@ std::size_t at(int index) {
 
 } // namespace
 
-flow_table::flow_table(std::vector<double> ports,
+flow_table::flow_table(const std::vector<double>& ports,
                        std::function<void(const flow_end&)> on_end)
   : on_end_{std::move(on_end)} {
   for (const double each : ports)

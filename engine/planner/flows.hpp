@@ -36,7 +36,7 @@ struct flow_end {
 class flow_table {
 public:
   /// ports: bytes/s of each. `on_end` is told when to call end().
-  flow_table(std::vector<double> ports,
+  flow_table(const std::vector<double>& ports,
              std::function<void(const flow_end&)> on_end);
 
   /// @pre order.bytes > 0, and it has a port

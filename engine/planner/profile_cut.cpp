@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace pd {
@@ -172,29 +173,36 @@ private:
       load.buckets.push_back(open);
   }
 
-  /// A value goes once to each stage that takes it; its gradient comes back.
-  result<void> add_edges() {
-    std::map<std::pair<int, int>, double> bytes;
-    std::map<std::pair<int, int>, bool> is_sent; // node, stage
+  using edge_bytes = std::map<std::pair<int, int>, double>; // from, to
+
+  /// A value goes once to each stage that takes it.
+  [[nodiscard]] edge_bytes bytes_by_edge() const {
+    edge_bytes made;
+    std::set<std::pair<int, int>> sent; // node, stage
     for (int i = 0; i < std::ssize(from_.nodes); ++i)
-      for (const int input : from_.nodes[at(i)].inputs)
-        if (const std::pair edge{stage_of(input), stage_of(i)};
-            edge.first < edge.second && !is_loader(from_.nodes[at(input)])
-            && !std::exchange(is_sent[{input, edge.second}], true))
-          bytes[edge] += output_bytes(from_.nodes[at(input)]);
+      for (const int input : from_.nodes[at(i)].inputs) {
+        const auto& value = from_.nodes[at(input)];
+        const std::pair edge{stage_of(input), stage_of(i)};
+        if (edge.first < edge.second && !is_loader(value)
+            && sent.emplace(input, edge.second).second)
+          made[edge] += output_bytes(value);
+      }
+    return made;
+  }
+
+  /// What goes on comes back as a gradient.
+  result<void> add_edges() {
+    auto bytes = bytes_by_edge();
     std::vector<std::pair<int, int>> skips;
+    skips.reserve(bytes.size());
     for (const auto& [edge, sum] : bytes)
       skips.push_back(edge);
     PD_TRY(made_.links, with_skips(made_.shape, skips));
-    const auto bytes_of = [&](int from, int to) {
-      const auto found = bytes.find({from, to});
-      return found == bytes.end() ? 0.0 : found->second;
-    };
     for (int s = 0; s < std::ssize(stages_); ++s) {
       for (const int to : made_.links[at(s)].downstream)
-        made_.loads[at(s)].activation_bytes.push_back(bytes_of(s, to));
+        made_.loads[at(s)].activation_bytes.push_back(bytes[{s, to}]);
       for (const int to : made_.links[at(s)].upstream)
-        made_.loads[at(s)].gradient_bytes.push_back(bytes_of(to, s));
+        made_.loads[at(s)].gradient_bytes.push_back(bytes[{to, s}]);
     }
     return {};
   }

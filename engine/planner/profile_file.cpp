@@ -225,6 +225,18 @@ result<void> check_format(const object_reader& from) {
   return {};
 }
 
+result<std::vector<profiled_node>> read_nodes(const object_reader& from) {
+  PD_TRY(const auto* all, from.list("nodes"));
+  std::vector<profiled_node> made;
+  node_indices earlier;
+  for (const auto& each : *all) {
+    PD_TRY(auto node, read_node(each, made.size(), earlier));
+    earlier.emplace(node.name, static_cast<int>(made.size()));
+    made.push_back(std::move(node));
+  }
+  return made;
+}
+
 result<profile> read_all(const json& from) {
   if (!from.is_object())
     return error{errc::bad_file, "wanted an object, got " + shown(from)};
@@ -235,13 +247,7 @@ result<profile> read_all(const json& from) {
   PD_TRY(made.network, values.text("network"));
   PD_TRY(made.device, values.text_or_none("device"));
   PD_TRY(made.minibatch, values.count("minibatch"));
-  PD_TRY(const auto* nodes, values.list("nodes"));
-  node_indices earlier;
-  for (const auto& each : *nodes) {
-    PD_TRY(auto node, read_node(each, made.nodes.size(), earlier));
-    earlier.emplace(node.name, static_cast<int>(made.nodes.size()));
-    made.nodes.push_back(std::move(node));
-  }
+  PD_TRY(made.nodes, read_nodes(values));
   PD_CHECK(made.validate());
   return made;
 }

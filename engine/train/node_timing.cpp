@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace pd {
 
@@ -29,8 +30,8 @@ double us_since(clock::time_point begin) {
 measured_time summary_of(std::vector<double> all) {
   std::ranges::sort(all);
   const auto quantile = [&](double share) {
-    return all[static_cast<std::size_t>(
-      share * static_cast<double>(all.size() - 1) + 0.5)];
+    const auto last = static_cast<double>(all.size() - 1);
+    return all[at(std::lround(share * last))];
   };
   return {quantile(0.5), (quantile(0.75) - quantile(0.25)) / 2};
 }

@@ -93,7 +93,7 @@ std::int64_t enough_microbatches(const std::string& schedule,
   const placement place{shape};
   const std::int64_t in_flight =
     schedule == "pipedream" ? std::int64_t{5} * place.workers() / 2 : 0;
-  const auto most = most_actions / (3 * place.virtual_stages());
+  const auto most = most_actions / 3 / place.virtual_stages();
   const auto wanted = std::min(std::max(in_flight, 6 * round), most);
   return std::max<std::int64_t>(3, (wanted + round - 1) / round) * round;
 }

@@ -10,17 +10,15 @@ namespace pd {
 namespace {
 
 /// Whole f32 elements, at least one if there is anything.
-std::int64_t elems_of(double bytes, double scale) {
+std::int64_t elems_of(double bytes) {
   constexpr double elem_bytes = 4;
-  return bytes > 0
-           ? std::max<std::int64_t>(1, std::llround(bytes * scale / elem_bytes))
-           : 0;
+  return bytes > 0 ? std::max<std::int64_t>(1, std::llround(bytes / elem_bytes))
+                   : 0;
 }
 
 class replay_builder {
 public:
-  replay_builder(const profile& from, const replay_scale& scale)
-    : from_{from}, scale_{scale} {
+  explicit replay_builder(const profile& from) : from_{from} {
     made_.name = from.network;
     image_ = add({"replay.image",
                   "input",
@@ -75,16 +73,14 @@ private:
   }
 
   [[nodiscard]] attributes settings_of(const profiled_node& x) const {
-    return {{"elems", std::max<std::int64_t>(
-                        1, elems_of(output_bytes(x), scale_.bytes))},
-            {"parameter_elems", elems_of(x.parameter_bytes, scale_.bytes)},
-            {"forward_us", x.forward.us * scale_.time},
-            {"backward_input_us", x.backward_input.us * scale_.time},
-            {"backward_weight_us", x.backward_weight.us * scale_.time}};
+    return {{"elems", std::max<std::int64_t>(1, elems_of(output_bytes(x)))},
+            {"parameter_elems", elems_of(x.parameter_bytes)},
+            {"forward_us", x.forward.us},
+            {"backward_input_us", x.backward_input.us},
+            {"backward_weight_us", x.backward_weight.us}};
   }
 
   const profile& from_;
-  replay_scale scale_;
   graph made_;
   int image_ = 0;
   std::vector<int> made_of_; ///< by the profile's node
@@ -93,8 +89,8 @@ private:
 
 } // namespace
 
-graph replay_graph(const profile& x, const replay_scale& scale) {
-  return replay_builder{x, scale}.build();
+graph replay_graph(const profile& x) {
+  return replay_builder{x}.build();
 }
 
 } // namespace pd

@@ -1,7 +1,6 @@
 #include "engine/train/replay_job.hpp"
 
-#include "engine/job/toml_file.hpp"
-#include "engine/planner/pipedream_profile.hpp"
+#include "engine/planner/profile_file.hpp"
 #include "engine/planner/replay_graph.hpp"
 
 namespace pd {
@@ -30,22 +29,35 @@ result<void> check_replay(const job& from) {
   return {};
 }
 
+void scale(profile& all, double time, double bytes) {
+  for (auto& each : all.nodes) {
+    for (auto* span :
+         {&each.forward, &each.backward_input, &each.backward_weight})
+      *span = {span->us * time, span->spread_us * time};
+    for (auto& output : each.activation_bytes)
+      output *= bytes;
+    each.update = {}; // a rehearsal's are real, of as many bytes as it has
+    each.parameter_bytes *= bytes;
+    each.stash_bytes *= bytes;
+  }
+}
+
 } // namespace
 
 bool is_replay_job(const job& from) {
   return from.run.device == "replay";
 }
 
-result<profile> read_any_profile(const std::string& path) {
-  PD_TRY(const auto text, read_text_file(path));
-  PD_TRY(auto read, parse_pipedream_graph(text, path));
-  return read;
+result<profile> replayed_profile(const job& from) {
+  PD_CHECK(check_replay(from));
+  PD_TRY(auto made, read_profile(from.model.file));
+  scale(made.nodes, from.run.time_scale, from.run.byte_scale);
+  return std::move(made.nodes);
 }
 
 result<graph> build_replay_graph(const job& from) {
-  PD_CHECK(check_replay(from));
-  PD_TRY(const auto costs, read_any_profile(from.model.file));
-  return replay_graph(costs, {from.run.time_scale, from.run.byte_scale});
+  PD_TRY(const auto costs, replayed_profile(from));
+  return replay_graph(costs);
 }
 
 job rehearsal_of(const job& from, const std::string& profile_path,

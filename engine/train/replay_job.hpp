@@ -13,13 +13,11 @@ namespace pd {
 /// True if its network is a profile's: run.device is "replay".
 [[nodiscard]] bool is_replay_job(const job& from);
 
-/// A profile of any kind: JSON, or PipeDream's graph.txt.
-/// Errors: of the file, with its path.
-[[nodiscard]] result<profile> read_any_profile(const std::string& path);
+/// The profile in model.file, scaled as the job says.
+/// Errors: of the file; bad_value if the job wants what a rehearsal has not.
+[[nodiscard]] result<profile> replayed_profile(const job& from);
 
-/// The network that takes the profile's times and bytes, scaled as the job
-/// says. Errors: of the profile; bad_value if the job wants what a rehearsal
-/// has not.
+/// The network that takes its times and bytes. Errors: as above.
 [[nodiscard]] result<graph> build_replay_graph(const job& from);
 
 /// What `from` becomes to be rehearsed: the same stages, schedule, optimizer

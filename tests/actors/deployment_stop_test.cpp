@@ -17,7 +17,9 @@ TEST_CASE("who is told to stop before the workers are ready starts no job",
     const auto with = open_session(
       small_job(small_stages({2, 1}), {std::string{"run.workers="} + workers}),
       all_ops(),
-      actor_runner::with({{PD_BINARY_DIR "/bin/pd-engine", "worker"}, &stop}));
+      actor_runner::with(
+        {.worker_command = {PD_BINARY_DIR "/bin/pd-engine", "worker"},
+         .stop = &stop}));
     REQUIRE(!with);
     CHECK(with.failure().code == errc::interrupted);
     CHECK(with.failure().message

@@ -1,6 +1,9 @@
 #include "actors/actor_runner.hpp"
 #include "engine/job/cluster_file.hpp"
 #include "engine/job/job_file.hpp"
+#include "engine/planner/pipedream_profile.hpp"
+#include "engine/planner/simulation.hpp"
+#include "engine/train/job_load.hpp"
 #include "engine/train/replay_job.hpp"
 #include "engine/train/session.hpp"
 #include "tools/pd_engine/commands.hpp"
@@ -45,6 +48,7 @@ struct rehearsal {
   std::int64_t minibatches = 0;
   double took_s = 0; ///< here
   std::vector<double> busy_shares;
+  double predicted_s = 0; ///< by simulation, a minibatch on the cluster
 };
 
 std::int64_t workers_of(const job& from) {
@@ -64,17 +68,39 @@ result<job> rehearsal_job(const rehearse_arguments& given) {
   return made;
 }
 
-result<actor_runner_options> runner_options(const rehearse_arguments& given,
-                                            job& to,
-                                            const std::atomic<bool>& stop) {
-  actor_runner_options made{.stop = &stop};
+/// Where it is rehearsed, and the network there as a simulation sees it.
+struct stage_set {
+  actor_runner_options runner;
+  fabric links{{}, reduction_kind::exchange, {}}; ///< free ones
+};
+
+result<stage_set> find_place(const rehearse_arguments& given, job& to,
+                             const std::atomic<bool>& stop) {
+  stage_set made;
+  made.runner.stop = &stop;
   if (given.cluster.empty())
     return made;
   PD_TRY(const auto on, load_cluster(given.cluster));
-  PD_TRY(made.places, places_in(on.machines, on.coordinator_host,
-                                static_cast<int>(workers_of(to))));
+  PD_TRY(made.runner.places, places_in(on.machines, on.coordinator_host,
+                                       static_cast<int>(workers_of(to))));
+  made.links = fabric_of(on.machines, reduction_kind::exchange);
   to.run.workers = "processes";
   return made;
+}
+
+/// What the simulator says of the same timetable, bytes and links.
+result<double> predicted_seconds(const deployment& of, const fabric& links,
+                                 const registry& ops) {
+  PD_TRY(auto costs, replayed_profile(of.what));
+  std::erase_if(costs.nodes, is_loader);
+  for (auto& each : costs.nodes)
+    each.inputs.clear(); // the deployment knows who takes what
+  for (const auto* free :
+       {"replay.logits", "replay.loss"}) // behind the network
+    costs.nodes.emplace_back().name = free;
+  PD_TRY(const auto load, load_of_job(of, costs, ops));
+  const auto run = simulate_cluster(*of.training, of.links, load.loads, links);
+  return steady_seconds(*of.training, run) / of.what.run.time_scale;
 }
 
 result<rehearsal> rehearse(session& with, const std::atomic<bool>& stop) {
@@ -92,13 +118,15 @@ result<rehearsal> rehearse(session& with, const std::atomic<bool>& stop) {
   if (updates.empty())
     return error{errc::interrupted, "interrupted before the first update"};
   return rehearsal{steady_seconds(updates) / with.plan->what.run.time_scale,
-                   summary.samples, summary.seconds,
-                   with.runner->busy_shares()};
+                   summary.samples, summary.seconds, with.runner->busy_shares(),
+                   0};
 }
 
 void print_text(const rehearsal& of) {
-  fmt::print("{:.4f} s for each minibatch ({} of them in {:.1f} s here)\n",
-             of.minibatch_s, of.minibatches, of.took_s);
+  fmt::print("{:.4f} s for each minibatch ({} of them in {:.1f} s here); "
+             "simulated {:.4f} s, {:+.1f} %\n",
+             of.minibatch_s, of.minibatches, of.took_s, of.predicted_s,
+             100 * (of.predicted_s / of.minibatch_s - 1));
   for (std::size_t w = 0; w < of.busy_shares.size(); ++w)
     fmt::print("worker {:<3} busy {:.0f} %\n", w, 100 * of.busy_shares[w]);
 }
@@ -106,11 +134,13 @@ void print_text(const rehearsal& of) {
 result<void> run(const rehearse_arguments& given, const registry& ops) {
   const auto& stop = watch_interrupts();
   PD_TRY(auto what, rehearsal_job(given));
-  PD_TRY(auto options, runner_options(given, what, stop));
-  PD_TRY(auto with, open_session(what, ops, actor_runner::with(options)));
-  PD_TRY(const auto made, rehearse(with, stop));
+  PD_TRY(const auto place, find_place(given, what, stop));
+  PD_TRY(auto with, open_session(what, ops, actor_runner::with(place.runner)));
+  PD_TRY(auto made, rehearse(with, stop));
+  PD_TRY(made.predicted_s, predicted_seconds(*with.plan, place.links, ops));
   if (given.is_json)
     print_json({{"minibatch_s", made.minibatch_s},
+                {"predicted_s", made.predicted_s},
                 {"minibatches", made.minibatches},
                 {"time_scale", given.time_scale},
                 {"byte_scale", given.byte_scale},

@@ -1,0 +1,116 @@
+/// pd-engine rehearse and tools/netlab as a person runs them.
+
+#include "tests/end_to_end/running_program.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+
+using namespace pd::test;
+
+namespace {
+
+std::string graph() {
+  return "node1 -- Linear -- forward_compute_time=2.0, "
+         "backward_compute_time=4.0, activation_size=4000.0, "
+         "parameter_size=4000.0\n"
+         "node2 -- Linear -- forward_compute_time=2.0, "
+         "backward_compute_time=4.0, activation_size=40.0, "
+         "parameter_size=400.0\n\tnode1 -- node2\n";
+}
+
+std::string job() {
+  return "name = 'two'\n[model]\nname = 'lenet'\n[[stage]]\nuntil = 'node1'\n"
+         "[[stage]]\n";
+}
+
+std::vector<std::string> words(const scratch_folder& in) {
+  return {"rehearse",      in.write("job.toml", job()),
+          "--profile",     in.write("graph.txt", graph()),
+          "--minibatches", "10",
+          "--json"};
+}
+
+/// What a shell says to a command.
+int status_of(const std::string& command) {
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+const std::string netlab = PD_SOURCE_DIR "/tools/netlab ";
+constexpr int skipped = 77;
+
+} // namespace
+
+TEST_CASE("a rehearsal says what a minibatch takes and what was simulated",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  for (const auto* workers : {"threads", "processes"}) {
+    auto with = words(here);
+    with.insert(with.end(), {"--set", std::string{"run.workers="} + workers});
+    const auto done = run(here, with);
+    INFO(done.err);
+    REQUIRE(done.status == 0);
+    const auto made = nlohmann::json::parse(done.out);
+    CHECK(made["minibatches"] == 10);
+    CHECK(made["minibatch_s"] > 0);
+    CHECK(made["seconds"] >= 0.055); // 6 ms each at the slower stage
+    CHECK(made["predicted_s"].get<double>() == Approx(0.006).epsilon(0.02));
+    CHECK(made["busy_shares"].size() == 2);
+  }
+}
+
+TEST_CASE(
+  "a time scale shrinks a rehearsal and not what it says of the cluster",
+  "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  auto with = words(here);
+  with.insert(with.end(), {"--time-scale", "2"});
+  const auto done = run(here, with);
+  REQUIRE(done.status == 0);
+  const auto made = nlohmann::json::parse(done.out);
+  CHECK(made["seconds"] >= 0.100);
+  CHECK(made["predicted_s"].get<double>() == Approx(0.006).epsilon(0.02));
+}
+
+TEST_CASE("a rehearsal on machines of namespaces leaves nothing behind",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto lab = netlab + "run --name pdtest --machines 2 --bandwidth 1e8 -o "
+                   + here / "cluster.toml" + " -- ";
+  std::string words_of_it = PD_BINARY_DIR "/bin/pd-engine";
+  for (const auto& each : words(here))
+    words_of_it += " " + each;
+  const auto ended = status_of(lab + words_of_it + " --cluster "
+                               + here / "cluster.toml" + " >" + here / "out");
+  if (ended == skipped) {
+    WARN("skipped: no right to make network namespaces");
+    return;
+  }
+  REQUIRE(ended == 0);
+  const auto made = nlohmann::json::parse(read(here / "out"));
+  CHECK(made["minibatches"] == 10);
+  CHECK(status_of("ip netns list | grep -q pdtest") == 1);
+  CHECK(status_of("ip link | grep -q pdtest") == 1);
+}
+
+TEST_CASE("what netlab and rehearse cannot take is refused with status 2",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto quiet = " 2>" + here / "err";
+  for (const auto* wrong :
+       {"", "up", "up --machines x --bandwidth 1", "up --machines 2",
+        "run --machines 2 --bandwidth 1e6", "up --machine 2"}) {
+    INFO(wrong);
+    CHECK(status_of(netlab + wrong + quiet) == 2);
+    CHECK_THAT(read(here / "err"), Catch::StartsWith("tools/netlab: "));
+  }
+  auto with = words(here);
+  with.insert(with.end(), {"--cluster", PD_SOURCE_DIR "/configs/local.toml"});
+  const auto done = run(here, with);
+  CHECK(done.status == 2);
+  CHECK_THAT(done.err, Catch::Contains("worker 0: wanted one in a network "
+                                       "namespace"));
+}

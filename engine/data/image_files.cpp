@@ -133,7 +133,7 @@ result<void> image_files::add_class(const std::string& name, bool wants_all) {
     return error{errc::bad_file, place + ": no .jpg, .jpeg or .png file"};
   std::ranges::sort(files);
   for (const auto& [parent, file] : files) {
-    names_ += (parent + "/" + file).substr(folder_.size());
+    names_.append(parent, folder_.size()).append("/").append(file);
     begins_.push_back(names_.size());
   }
   class_begins_.push_back(size() + std::ssize(files));

@@ -161,7 +161,7 @@ std::vector<std::string> datasets() {
   return names;
 }
 
-std::vector<job_key> model_keys() {
+std::vector<job_key> source_keys() {
   return {
     {.section = "",
      .name = "name",
@@ -189,6 +189,11 @@ std::vector<job_key> model_keys() {
      .meaning = "a safetensors file to start from; empty: drawn "
                 "from the seed",
      .is_path = true},
+  };
+}
+
+std::vector<job_key> model_keys() {
+  return {
     {.section = "model",
      .name = "classes",
      .place = PD_AT(model.classes),
@@ -293,6 +298,11 @@ std::vector<job_key> image_keys() {
      .unit = "files",
      .most = job_key::most_count,
      .refuse = unless_folder},
+  };
+}
+
+std::vector<job_key> augmentation_keys() {
+  return {
     {.section = "data",
      .name = "crop_scale",
      .place = PD_AT(data.crop_scale),
@@ -702,9 +712,9 @@ std::vector<job_key> watch_keys() {
 std::vector<job_key> make_job_keys() {
   std::vector<job_key> all;
   for (auto* make :
-       {model_keys, data_keys, image_keys, picture_keys, train_keys,
-        optimizer_keys, adam_keys, policy_keys, schedule_keys, stage_keys,
-        run_keys, replay_keys, watch_keys})
+       {source_keys, model_keys, data_keys, image_keys, augmentation_keys,
+        picture_keys, train_keys, optimizer_keys, adam_keys, policy_keys,
+        schedule_keys, stage_keys, run_keys, replay_keys, watch_keys})
     for (auto& each : make())
       all.push_back(std::move(each));
   return all;

@@ -35,12 +35,9 @@ public:
 
   result<onnx_network> run(const std::string& name) {
     PD_CHECK(check_version());
-    PD_CHECK(add_input());
-    PD_CHECK(add_initializers());
+    PD_CHECK(add_what_is_given());
     PD_CHECK(find_needed());
-    for (const auto* each : needed_)
-      if (auto done = add_node(*each); !done)
-        return done.failure().within(shown(*each));
+    PD_CHECK(add_nodes());
     PD_TRY(const int logits, find_logits());
     return builder_.finish(name, logits);
   }
@@ -104,6 +101,11 @@ private:
     batch_ = image->dims[0];
     values_[image->name] = onnx_activation{made};
     return {};
+  }
+
+  result<void> add_what_is_given() {
+    PD_CHECK(add_input());
+    return add_initializers();
   }
 
   result<void> add_initializers() {
@@ -239,6 +241,13 @@ private:
                      "output " + shown(each) + ": is there twice"};
     PD_TRY(auto made, value_of(at));
     values_[at.outputs[0]] = std::move(made);
+    return {};
+  }
+
+  result<void> add_nodes() {
+    for (const auto* each : needed_)
+      if (auto done = add_node(*each); !done)
+        return done.failure().within(shown(*each));
     return {};
   }
 

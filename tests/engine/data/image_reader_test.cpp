@@ -50,7 +50,7 @@ made_image blank(int height, int width, int channels = 3) {
 /// From black to white, left to right or top to bottom.
 picture gradient(int height, int width) {
   picture made{height, width, 3, {}};
-  const auto pixels = static_cast<std::size_t>(height * width);
+  const auto pixels = static_cast<std::size_t>(std::int64_t{height} * width);
   for (std::size_t i = 0; i < pixels; ++i)
     made.pixels.insert(made.pixels.end(), 3,
                        static_cast<std::uint8_t>(256 * i / pixels));
@@ -149,7 +149,7 @@ TEST_CASE("a reader gives back what one large picture took",
     REQUIRE(by.read_for_evaluation(*file, image.planes));
   };
   read(path);
-  CHECK(by.bytes() > 4 * 4410000);
+  CHECK(by.bytes() > std::size_t{4} * 4410000);
   by.shrink();
   CHECK(by.bytes() < kept_buffer_bytes);
   REQUIRE(write_png(path, gradient(200, 200)));

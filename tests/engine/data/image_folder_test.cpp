@@ -306,8 +306,9 @@ TEST_CASE("a large picture leaves no large buffer behind",
   const folder at;
   fill(at);
   constexpr int side = 3000;
-  REQUIRE(write_png(at.path("val/cat/v0.jpg"),
-                    {side, side, 1, std::vector<std::uint8_t>(side * side)}));
+  REQUIRE(write_png(
+    at.path("val/cat/v0.jpg"),
+    {side, side, 1, std::vector<std::uint8_t>(std::size_t{side} * side)}));
   const auto set = open_it(spec_of(at, dataset_split::test));
   const auto before = ::mallinfo2().hblkhd; // none under a sanitizer
   (void)read_one(*set, {0, 0});

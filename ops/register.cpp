@@ -36,7 +36,7 @@ constexpr op_row op_rows[]{
   {"relu6", make_relu6, cpu::make_relu6},
   {"add", make_add, cpu::make_add, cpu::make_add},
   {"dropout", make_dropout, cpu::make_dropout},
-  {"identity", make_identity, cpu::make_identity},
+  {"identity", make_identity, cpu::make_identity, cpu::make_identity},
   {"flatten", make_flatten, cpu::make_flatten},
   {"concat", make_concat, cpu::make_concat},
   {"tokens", make_tokens, cpu::make_tokens},

@@ -124,7 +124,6 @@ TEST_CASE("plan says in one line what was given badly", "[end_to_end][plan]") {
      "engine, pipedream"},
     {{"--machines", "2", "--bandwidth", "1", "--schedule", "gpip"},
      "schedule: no schedule 'gpip' (did you mean 'gpipe'?); there are "},
-    {{"--machines", "2", "--bandwidth", "1", "-o", "j.toml"}, "-o: "},
     {{"--machines", "2", "--bandwidth", "1e9", "--memory", "1"},
      "memory: no plan fits into 1 bytes (1 B) of a worker; the least that is "
      "enough is "},

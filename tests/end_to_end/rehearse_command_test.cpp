@@ -62,6 +62,24 @@ TEST_CASE("a rehearsal says what a minibatch takes and what was simulated",
   }
 }
 
+TEST_CASE("a plan of a network that is not built in can be rehearsed as it is",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto planned = run(here, {"plan", here.write("graph.txt", graph()),
+                                  "--machines", "2", "--bandwidth", "1e6",
+                                  "--straight", "-o", here / "planned.toml"});
+  INFO(planned.err);
+  REQUIRE(planned.status == 0);
+  CHECK_THAT(read(here / "planned.toml"), Catch::Contains("until = \"node1\""));
+  CHECK(run(here, {"check", here / "planned.toml"}).status == 0);
+  const auto done = run(
+    here, {"rehearse", here / "planned.toml", "--minibatches", "10", "--json"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  CHECK(nlohmann::json::parse(done.out)["predicted_s"].get<double>()
+        == Approx(0.006).epsilon(0.02));
+}
+
 TEST_CASE(
   "a time scale shrinks a rehearsal and not what it says of the cluster",
   "[end_to_end][rehearse]") {
@@ -107,6 +125,9 @@ TEST_CASE("what netlab and rehearse cannot take is refused with status 2",
     CHECK(status_of(netlab + wrong + quiet) == 2);
     CHECK_THAT(read(here / "err"), Catch::StartsWith("tools/netlab: "));
   }
+  const auto no_profile = run(here, {"rehearse", here.write("j.toml", job())});
+  CHECK(no_profile.status == 2);
+  CHECK_THAT(no_profile.err, Catch::Contains("wanted --profile"));
   auto with = words(here);
   with.insert(with.end(), {"--cluster", PD_SOURCE_DIR "/configs/local.toml"});
   const auto done = run(here, with);

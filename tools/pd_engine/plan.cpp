@@ -165,7 +165,9 @@ void print_text(const partition& from, const profile& of) {
 
 result<void> write_job(const plan_arguments& given, const partition& from,
                        const profile& of, const registry& ops) {
-  PD_TRY(const auto made, planned_job(of, from, given.job, ops));
+  PD_TRY(
+    const auto made,
+    planned_job(of, from, {given.output + ".profile.json", given.job}, ops));
   std::ofstream to{given.output};
   to << "# Planned by pd-engine plan " << given.profile << "\n\n"
      << print_job(made);

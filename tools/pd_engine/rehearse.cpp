@@ -62,7 +62,13 @@ result<job> rehearsal_job(const rehearse_arguments& given) {
   PD_TRY(const auto from, load_job(given.which.path, given.which.overrides));
   const auto minibatches =
     given.minibatches > 0 ? given.minibatches : 16 * workers_of(from);
-  auto made = rehearsal_of(from, given.profile, minibatches);
+  if (given.profile.empty() && !is_replay_job(from))
+    return error{errc::bad_value,
+                 "rehearse: wanted --profile, or a job with run.device = "
+                 "\"replay\", got run.device = \""
+                   + from.run.device + "\""};
+  auto made = rehearsal_of(
+    from, given.profile.empty() ? from.model.file : given.profile, minibatches);
   made.run.time_scale = given.time_scale;
   made.run.byte_scale = given.byte_scale;
   return made;
@@ -156,8 +162,9 @@ result<void> run(const rehearse_arguments& given, const registry& ops) {
 void add_rehearse(CLI::App& app, command_context& context) {
   const auto given = std::make_shared<rehearse_arguments>();
   given->which.add_to(app);
-  app.add_option("--profile", given->profile, "what each node costs")
-    ->required();
+  app.add_option("--profile", given->profile,
+                 "what each node costs; none: JOB is a rehearsal already, as "
+                 "plan -o writes one");
   app.add_option("--cluster", given->cluster,
                  "where the workers are: a cluster file, as tools/netlab "
                  "writes one; none: processes or threads, as the job says");

@@ -86,6 +86,8 @@ void worker::fail(const error& why, bool is_peer) {
 }
 
 void worker::deploy(const deploy_worker& order) {
+  if (coordinator_)
+    return refuse(order);
   coordinator_ = caf::actor_cast<coordinator_actor>(order.coordinator);
   self_->monitor(coordinator_);
   seat_.worker = order.worker;
@@ -95,6 +97,13 @@ void worker::deploy(const deploy_worker& order) {
     return fail(made.failure());
   shown_->set({});
   self_->send(coordinator_, worker_ready{order.worker, parts_.on->describe()});
+}
+
+/// Its own job goes on.
+void worker::refuse(const deploy_worker& order) {
+  self_->send(caf::actor_cast<coordinator_actor>(order.coordinator),
+              worker_failed{order.worker, errc::failed, "", "",
+                            "it works for another job already", false});
 }
 
 result<void> worker::make(const deploy_worker& order) {

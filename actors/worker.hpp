@@ -80,6 +80,7 @@ private:
   };
 
   void deploy(const deploy_worker& order);
+  void refuse(const deploy_worker& order);
   result<void> make(const deploy_worker& order);
   result<void> make_links();
   void join();

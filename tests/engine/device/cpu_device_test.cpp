@@ -18,7 +18,8 @@ TEST_CASE("the CPU opens by name, and what is not there is an error",
   const auto unknown = open_device("tpu");
   REQUIRE(!unknown);
   CHECK(unknown.failure().code == errc::unknown_name);
-  CHECK(unknown.failure().message == "device 'tpu': wanted cpu, cuda or auto");
+  CHECK(unknown.failure().message
+        == "device 'tpu': wanted cpu, cuda, replay or auto");
 }
 
 TEST_CASE("the CPU says what it is", "[device][cpu]") {

@@ -63,8 +63,7 @@ private:
     for (const int each : x.inputs)
       inputs.push_back(made_of_[static_cast<std::size_t>(each)]);
     std::ranges::sort(inputs);
-    const auto repeated = std::ranges::unique(inputs);
-    inputs.erase(repeated.begin(), repeated.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
     if (inputs.size() > 1)
       std::erase(inputs, image_);
     if (inputs.empty())

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <set>
 
 using namespace pd;
@@ -22,7 +23,8 @@ profile network(const std::vector<std::vector<int>>& inputs) {
     next.name = "n" + std::to_string(made.nodes.size());
     next.description = "op";
     next.inputs = each;
-    next.activation_bytes = {double(1 << made.nodes.size())};
+    next.activation_bytes = {
+      std::ldexp(1.0, static_cast<int>(made.nodes.size()))};
     made.nodes.push_back(next);
   }
   return made;

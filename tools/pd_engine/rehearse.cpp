@@ -8,7 +8,6 @@
 #include "engine/train/session.hpp"
 #include "tools/pd_engine/commands.hpp"
 #include "tools/pd_engine/interrupt.hpp"
-#include "tools/pd_engine/trace.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -392,6 +392,25 @@ TEST_CASE("... also where two names cannot be exchanged",
   die_everywhere({1, 0}, {1, 0}, false);
 }
 
+namespace {
+
+/// What a child did to files for good, in its order.
+template <class Calls>
+std::string steps_of(const Calls& calls) {
+  std::string steps;
+  for (const auto each : calls)
+    if (each == SYS_fsync)
+      steps += "sync ";
+    else if (each == SYS_rename || each == SYS_renameat
+             || each == SYS_renameat2)
+      steps += "rename ";
+    else if (each == SYS_unlink || each == SYS_unlinkat)
+      steps += "unlink ";
+  return steps;
+}
+
+} // namespace
+
 TEST_CASE("every file and folder is synced before the next step relies on it",
           "[checkpoint][store]") {
   const scratch_folder in{memory_folder()};
@@ -404,15 +423,8 @@ TEST_CASE("every file and folder is synced before the next step relies on it",
     return;
   }
   REQUIRE(child->has_ended);
-  std::string steps;
-  for (const auto each : child->calls)
-    if (each == SYS_fsync)
-      steps += "sync ";
-    else if (each == SYS_rename || each == SYS_renameat
-             || each == SYS_renameat2)
-      steps += "rename ";
   // two shards; the manifest, its name, the folder; the name, the directory
-  CHECK(steps == "sync sync sync rename sync rename sync ");
+  CHECK(steps_of(child->calls) == "sync sync sync rename sync rename sync ");
 }
 
 TEST_CASE("a checkpoint that goes is none on the disk before its files go",
@@ -427,15 +439,8 @@ TEST_CASE("a checkpoint that goes is none on the disk before its files go",
     WARN("skipped: this system lets nobody trace a process");
     return;
   }
-  std::string steps; // from the new one's name on
-  for (const auto each : child->calls)
-    if (each == SYS_fsync)
-      steps += "sync ";
-    else if (each == SYS_rename || each == SYS_renameat
-             || each == SYS_renameat2)
-      steps += "rename ";
-    else if (each == SYS_unlink || each == SYS_unlinkat)
-      steps += "unlink ";
-  CHECK_THAT(steps, Catch::EndsWith("rename sync rename sync unlink unlink "
-                                    "unlink "));
+  // from the new one's name on
+  CHECK_THAT(steps_of(child->calls),
+             Catch::EndsWith("rename sync rename sync unlink unlink "
+                             "unlink "));
 }

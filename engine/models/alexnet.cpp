@@ -35,14 +35,19 @@ int add_classifier(graph_builder& net, int x, const model_options& options) {
 
 } // namespace
 
-result<graph> build_alexnet(const model_options& options) {
-  graph_builder net{"alexnet"};
-  auto x = add_features(net, add_image(net, options));
+result<graph> finish_alexnet(graph_builder& net, int x,
+                             const model_options& options) {
   x = net.adaptive_avg_pool("avgpool", x, 6);
   x = net.flatten("flatten", x);
   x = add_classifier(net, x, options);
   net.loss(x, options.label_smoothing);
   return net.finish();
+}
+
+result<graph> build_alexnet(const model_options& options) {
+  graph_builder net{"alexnet"};
+  const auto x = add_features(net, add_image(net, options));
+  return finish_alexnet(net, x, options);
 }
 
 } // namespace pd

@@ -35,24 +35,12 @@ int add_features(graph_builder& net, int x) {
   return net.max_pool("14", net.relu("13", x), pooling);
 }
 
-int add_classifier(graph_builder& net, int x, const model_options& options) {
-  const auto block = net.within("classifier");
-  const auto share = options.dropout.value_or(0.5);
-  x = net.relu("2", net.linear("1", net.dropout("0", x, share), 4096));
-  x = net.relu("5", net.linear("4", net.dropout("3", x, share), 4096));
-  return net.linear("6", x, options.classes);
-}
-
 } // namespace
 
 result<graph> build_alexnet_lrn(const model_options& options) {
   graph_builder net{"alexnet_lrn"};
-  auto x = add_features(net, add_image(net, options));
-  x = net.adaptive_avg_pool("avgpool", x, 6);
-  x = net.flatten("flatten", x);
-  x = add_classifier(net, x, options);
-  net.loss(x, options.label_smoothing);
-  return net.finish();
+  const auto x = add_features(net, add_image(net, options));
+  return finish_alexnet(net, x, options);
 }
 
 } // namespace pd

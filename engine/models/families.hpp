@@ -18,6 +18,9 @@ inline int add_image(graph_builder& to, const model_options& options) {
 [[nodiscard]] result<graph> build_mlp(const model_options& options);
 [[nodiscard]] result<graph> build_lenet(const model_options& options);
 [[nodiscard]] result<graph> build_alexnet(const model_options& options);
+/// What both AlexNets end in: the classifier behind the features `x`, the loss.
+[[nodiscard]] result<graph> finish_alexnet(graph_builder& net, int x,
+                                           const model_options& options);
 [[nodiscard]] result<graph> build_alexnet_lrn(const model_options& options);
 [[nodiscard]] result<graph> build_mobilenet_v2(const model_options& options);
 [[nodiscard]] result<graph> build_mnasnet1_0(const model_options& options);

@@ -1,6 +1,7 @@
 #include "engine/comm/communicator.hpp"
 
 #include "engine/base/assert.hpp"
+#include "engine/comm/chain_sum.hpp"
 #include "engine/comm/segmented_sum.hpp"
 
 namespace pd {
@@ -15,8 +16,9 @@ result<void> wait_all(std::span<transfer> all) {
 
 } // namespace
 
-communicator::communicator(int rank, int size, std::int64_t segment_bytes)
-  : rank_{rank}, size_{size}, segment_bytes_{segment_bytes} {
+communicator::communicator(int rank, int size, std::int64_t segment_bytes,
+                           sum_route route)
+  : rank_{rank}, size_{size}, segment_bytes_{segment_bytes}, route_{route} {
   PD_ASSERT(rank >= 0 && rank < size);
   PD_ASSERT(segment_bytes > 0 && segment_bytes % 4 == 0);
 }
@@ -47,8 +49,10 @@ result<void> communicator::end_collective(result<void> outcome) {
 }
 
 result<void> communicator::sum(std::span<float> data) {
-  segmented_sum work{*this, data, collectives_++};
-  return end_collective(work.run());
+  const auto tag = collectives_++;
+  return end_collective(route_ == sum_route::chain
+                          ? chain_sum{*this, data, tag}.run()
+                          : segmented_sum{*this, data, tag}.run());
 }
 
 result<void> communicator::barrier() {

@@ -25,6 +25,7 @@
 
 #pragma once
 
+#include "engine/base/sum_route.hpp"
 #include "engine/comm/transfer.hpp"
 
 #include <cstddef>
@@ -72,7 +73,8 @@ public:
 
 protected:
   /// @pre segment_bytes is a multiple of 4
-  communicator(int rank, int size, std::int64_t segment_bytes);
+  communicator(int rank, int size, std::int64_t segment_bytes,
+               sum_route route = sum_route::at_home);
 
   virtual transfer post_receive(const transfer_key& key, transfer_size size,
                                 std::byte* into) = 0;
@@ -85,6 +87,7 @@ protected:
   result<void> end_collective(result<void> outcome);
 
 private:
+  friend class chain_sum;
   friend class segmented_sum;
   void check_peer(int peer) const;
   std::vector<transfer> post_barrier(std::uint64_t tag);
@@ -92,6 +95,7 @@ private:
   int rank_;
   int size_;
   std::int64_t segment_bytes_;
+  sum_route route_;
   std::uint64_t collectives_ = 0; ///< begun; tags them
   std::vector<float> scratch_;    ///< of sums: some segments
 };

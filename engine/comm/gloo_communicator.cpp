@@ -1,12 +1,18 @@
 #include "engine/comm/gloo_communicator.hpp"
 
 #include "engine/base/clock.hpp"
+#include "engine/base/sum_route.hpp"
 #include "engine/comm/gloo_group.hpp"
 #include "engine/comm/gloo_mesh.hpp"
 #include "engine/comm/host_address.hpp"
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <gloo/transport/tcp/device.h>
+#include <map>
+#include <unistd.h>
+#include <vector>
 
 namespace pd {
 
@@ -18,9 +24,9 @@ constexpr std::chrono::milliseconds connect_timeout{10'000};
 
 class gloo_communicator final : public communicator {
 public:
-  gloo_communicator(const gloo_options& options,
+  gloo_communicator(const gloo_options& options, sum_route route,
                     std::shared_ptr<gloo_group> group)
-    : communicator{options.rank, options.size, options.segment_bytes},
+    : communicator{options.rank, options.size, options.segment_bytes, route},
       group_{std::move(group)} {}
   ~gloo_communicator() override { group_->close(closed_error()); }
 
@@ -67,27 +73,53 @@ result<void> check_options(const gloo_options& options) {
                                    : check_interface(options.interface);
 }
 
+std::string machine_of(const gloo_options& options) {
+  if (!options.machine.empty())
+    return options.machine;
+  if (options.interface.empty())
+    return options.host;
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
 result<void> say_hello(rendezvous_store& store, const gloo_options& options) {
-  const auto text = common_text(options);
+  const auto text = common_text(options) + "\n" + machine_of(options);
   const auto bytes = std::as_bytes(std::span{text});
   return store.set(rank_key(options, options.rank),
                    {bytes.begin(), bytes.end()});
 }
 
-result<void> meet_rank(rendezvous_store& store, const gloo_options& options,
-                       int rank, clock::time_point deadline) {
+/// The machine of a rank, which has the same options.
+result<std::string> meet_rank(rendezvous_store& store,
+                              const gloo_options& options, int rank,
+                              clock::time_point deadline) {
   auto got = store.get(rank_key(options, rank), time_until(deadline));
   if (!got)
     return got.failure().within("rank " + std::to_string(rank)
                                 + " did not come");
   std::string theirs(got->size(), ' ');
   std::ranges::copy(*got, std::as_writable_bytes(std::span{theirs}).begin());
-  if (theirs != common_text(options))
+  const auto end = theirs.find('\n');
+  if (theirs.substr(0, end) != common_text(options))
     return error{errc::bad_value, "rank " + std::to_string(rank) + " has "
-                                    + theirs + "; rank "
+                                    + theirs.substr(0, end) + "; rank "
                                     + std::to_string(options.rank) + " has "
                                     + common_text(options)};
-  return {};
+  return end == std::string::npos ? "" : theirs.substr(end + 1);
+}
+
+/// The way of sums, when all are here.
+result<sum_route> meet_all(rendezvous_store& store, const gloo_options& options,
+                           clock::time_point deadline) {
+  std::map<std::string, int> numbers;
+  std::vector<int> machines;
+  for (int rank = 0; rank < options.size; ++rank) {
+    PD_TRY(auto name, meet_rank(store, options, rank, deadline));
+    const auto next = static_cast<int>(numbers.size());
+    machines.push_back(numbers.emplace(std::move(name), next).first->second);
+  }
+  return best_sum_route(machines);
 }
 
 std::shared_ptr<gloo::transport::Device>
@@ -122,12 +154,11 @@ result<std::unique_ptr<communicator>> join(rendezvous_store& store,
   PD_CHECK(check_options(options));
   const auto deadline = clock::now() + options.timeout;
   PD_CHECK(say_hello(store, options));
-  for (int rank = 0; rank < options.size; ++rank)
-    PD_CHECK(meet_rank(store, options, rank, deadline));
+  PD_TRY(const auto route, meet_all(store, options, deadline));
   PD_TRY(auto connected, connect(store, options, deadline));
   auto group = std::make_shared<gloo_group>(std::move(connected));
   std::unique_ptr<communicator> made =
-    std::make_unique<gloo_communicator>(options, group);
+    std::make_unique<gloo_communicator>(options, route, group);
   group->start();
   return made;
 }

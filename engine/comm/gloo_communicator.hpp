@@ -18,6 +18,9 @@ struct gloo_options {
   std::string prefix = "group";
   std::string host = "127.0.0.1"; ///< address that the other ranks connect to
   std::string interface {};       ///< "eth0": instead of `host`
+  /// What ranks of one machine have in common, and no others; empty: `host`,
+  /// or the system's host name. Sums take their way by it.
+  std::string machine{};
   std::chrono::milliseconds timeout{30'000}; ///< until all ranks are connected
   std::int64_t segment_bytes = 1 << 20; ///< of a sum; the same at every rank
 };

@@ -24,8 +24,8 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
     data_{data},
     tag_{tag},
     scratch_{group.scratch_},
-    segment_elems_{std::min<std::int64_t>(
-      group.segment_bytes_ / 4,
+    segment_elems_{segment_elems_of(
+      group,
       std::max<std::int64_t>(1, ceil_div(std::ssize(data), group.size())))},
     segments_{std::max<std::int64_t>(
       1, ceil_div(ceil_div(std::ssize(data), group.size()), segment_elems_))} {
@@ -33,6 +33,15 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
     std::min(scratch_slots, segments_) * group.size() * segment_elems_);
   if (scratch_.size() < wanted)
     scratch_.resize(wanted);
+}
+
+std::int64_t segmented_sum::segment_elems_of(const communicator& group,
+                                             std::int64_t shard_elems) {
+  const auto most = group.segment_bytes_;
+  const auto bytes = group.route_ == sum_route::at_home
+                       ? most
+                       : segment_bytes_of(4 * shard_elems, most);
+  return std::min(bytes / 4, shard_elems);
 }
 
 std::int64_t segmented_sum::shard_begin(int owner) const {

@@ -40,6 +40,8 @@ private:
     std::vector<transfer> others;
   };
 
+  [[nodiscard]] static std::int64_t segment_elems_of(const communicator& group,
+                                                     std::int64_t shard_elems);
   [[nodiscard]] std::int64_t shard_begin(int owner) const;
   [[nodiscard]] std::span<float> slice(int owner, std::int64_t segment) const;
   [[nodiscard]] std::span<float> scratch(int peer, std::int64_t segment);

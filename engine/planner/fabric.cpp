@@ -17,6 +17,10 @@ int fabric::member_of(int worker, int level) const {
   return worker;
 }
 
+int fabric::machine_of(int worker) const {
+  return member_of(worker, levels.size() > 1 ? 1 : 0);
+}
+
 int fabric::level_between(int a, int b) const {
   int level = 0;
   for (const auto& each : levels) {

@@ -18,16 +18,18 @@
 
 namespace pd {
 
-/// How replicas add up their gradients. Both send 2 (R - 1) / R of the bytes.
+/// How replicas add up their gradients.
 enum class reduction_kind {
-  exchange, ///< each with each, as the engine does: engine/comm/segmented_sum
-  ring      ///< each with the next (arXiv 1802.05799)
+  engine,   ///< as this engine does: best_sum_route of their machines
+  exchange, ///< each with each: engine/comm/segmented_sum
+  chain,    ///< along the ranks and back: engine/comm/chain_sum
+  ring      ///< each with the next, not in the ranks' order (arXiv 1802.05799)
 };
 
 /// Without levels every transfer is free: workers are threads of one process.
 struct fabric {
   std::vector<network_level> levels = {};
-  reduction_kind reduction = reduction_kind::exchange;
+  reduction_kind reduction = reduction_kind::engine;
   /// By worker, times the device of the profile; empty: all 1.
   std::vector<double> speeds = {};
 
@@ -36,6 +38,8 @@ struct fabric {
   [[nodiscard]] std::int64_t workers() const;
   /// Which member of level `level` a worker is in, or is.
   [[nodiscard]] int member_of(int worker, int level) const;
+  /// Which machine it is in: a member of level 1, or alone.
+  [[nodiscard]] int machine_of(int worker) const;
   /// (1). @pre a != b and both are below workers()
   [[nodiscard]] int level_between(int a, int b) const;
 
@@ -44,6 +48,7 @@ struct fabric {
 };
 
 /// @pre from.validate()
-[[nodiscard]] fabric fabric_of(const cluster& from, reduction_kind how);
+[[nodiscard]] fabric fabric_of(const cluster& from,
+                               reduction_kind how = reduction_kind::engine);
 
 } // namespace pd

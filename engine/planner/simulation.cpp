@@ -2,6 +2,7 @@
 
 #include "engine/base/assert.hpp"
 #include "engine/planner/flows.hpp"
+#include "engine/planner/sum_plan.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -76,121 +77,7 @@ private:
   std::int64_t pushed_ = 0;
 };
 
-// -- ports -------------------------------------------------------------------
-
-/// Numbers the ports of a fabric, two for each member of each level.
-class port_map {
-public:
-  port_map(const fabric& net, int workers) : net_{net} {
-    for (int l = 0; l < static_cast<int>(net.levels.size()); ++l) {
-      first_.push_back(static_cast<int>(rates_.size()));
-      const auto rate = net.levels[at(l)].bandwidth_bytes_per_s;
-      rates_.resize(rates_.size() + 2 * at(net.member_of(workers - 1, l) + 1),
-                    rate);
-    }
-  }
-
-  [[nodiscard]] const std::vector<double>& rates() const { return rates_; }
-  [[nodiscard]] int out_of(int level, int member) const {
-    return first_[at(level)] + 2 * member;
-  }
-  [[nodiscard]] int out(int level, int worker) const {
-    return out_of(level, net_.member_of(worker, level));
-  }
-  [[nodiscard]] int in(int level, int worker) const {
-    return out(level, worker) + 1;
-  }
-
-private:
-  const fabric& net_;
-  std::vector<int> first_; ///< by level
-  std::vector<double> rates_;
-};
-
 // -- sums over replicas ------------------------------------------------------
-
-/// What passes a port in a sum, for each byte of it. What several workers send
-/// through one port ends together, so it is one flow.
-struct sum_flow {
-  int out = no_port;
-  int in = no_port;
-  double bytes = 0;
-  double connections = 1;
-};
-
-/// How a stage's replicas, [first, first + count), sum over a fabric.
-class sum_plan {
-public:
-  sum_plan(const fabric& net, const port_map& ports, int first, int count)
-    : net_{net}, ports_{ports}, first_{first}, count_{count} {
-    if (net.is_free() || count < 2)
-      return;
-    if (net.reduction == reduction_kind::ring)
-      plan_ring();
-    else
-      plan_exchange();
-  }
-
-  [[nodiscard]] const std::vector<sum_flow>& flows() const { return flows_; }
-  [[nodiscard]] double latency_s() const { return latency_s_; }
-  /// That each worker sends, for each byte of the sum.
-  [[nodiscard]] double sent_share() const {
-    return flows_.empty() ? 0 : 2.0 * (count_ - 1) / count_;
-  }
-
-private:
-  [[nodiscard]] double latency_of(int level) const {
-    return net_.levels[at(level)].latency_s;
-  }
-
-  /// Each sends to the next, 2 (R - 1) times an R-th.
-  void plan_ring() {
-    const int steps = 2 * (count_ - 1);
-    for (int r = 0; r < count_; ++r) {
-      const int from = first_ + r;
-      const int to = first_ + (r + 1) % count_;
-      const int level = net_.level_between(from, to);
-      flows_.push_back({ports_.out(level, from), ports_.in(level, to),
-                        double(steps) / count_, 1});
-      latency_s_ = std::max(latency_s_, steps * latency_of(level));
-    }
-  }
-
-  /// Each sends an R-th to each other one, and the sum of its own R-th.
-  void plan_exchange() {
-    for (int l = 0; l < static_cast<int>(net_.levels.size()); ++l) {
-      const auto here = count_in(l);
-      const auto above = count_in(l + 1);
-      for (const auto& [member, replicas] : here) {
-        const int group = member / net_.levels[at(l)].machines;
-        if (const int peers = above.at(group) - replicas; peers > 0)
-          add_exchange(l, member, double(replicas) * peers);
-      }
-    }
-  }
-
-  /// How many replicas each member of a level has.
-  [[nodiscard]] std::map<int, int> count_in(int level) const {
-    std::map<int, int> counts;
-    for (int r = 0; r < count_; ++r)
-      ++counts[net_.member_of(first_ + r, level)];
-    return counts;
-  }
-
-  void add_exchange(int level, int member, double pairs) {
-    const double share = 2.0 * pairs / count_;
-    const int out = ports_.out_of(level, member);
-    flows_.push_back({out, no_port, share, pairs});
-    flows_.push_back({no_port, out + 1, share, pairs});
-    latency_s_ = std::max(latency_s_, 2 * latency_of(level));
-  }
-
-  const fabric& net_;
-  const port_map& ports_;
-  int first_, count_;
-  std::vector<sum_flow> flows_;
-  double latency_s_ = 0; ///< of one sum: parts, and what became of them
-};
 
 /// A stage's sums, in the order in which all its replicas come to them.
 struct sum_queue {
@@ -515,10 +402,7 @@ private:
         || own.sums.front().ready < place_.replicas(stage))
       return;
     own.is_busy = true;
-    const auto& what = own.sums.front();
-    const auto bytes = loads_[at(place_.virtual_stage(stage, what.chunk))]
-                         .buckets[at(what.bucket)]
-                         .bytes;
+    const auto bytes = bytes_of_first_sum(stage);
     const auto& plan = plans_[at(stage)];
     own.flows_left = bytes > 0 ? plan.flows().size() : 0;
     if (own.flows_left == 0)
@@ -529,11 +413,19 @@ private:
         now_);
     for (int r = 0; r < place_.replicas(stage); ++r)
       made_.reduced_bytes[at(place_.worker_at(stage, r))] +=
-        bytes * plan.sent_share();
+        bytes * plan.sent_share(r);
+  }
+
+  [[nodiscard]] double bytes_of_first_sum(int stage) const {
+    const auto& what = sums_[at(stage)].sums.front();
+    return loads_[at(place_.virtual_stage(stage, what.chunk))]
+      .buckets[at(what.bucket)]
+      .bytes;
   }
 
   void push_sum(int stage) {
-    events_.push(now_ + plans_[at(stage)].latency_s(),
+    const auto bytes = bytes_of_first_sum(stage);
+    events_.push(now_ + plans_[at(stage)].latency_s(bytes),
                  {.worker = stage, .what = event::kind::sum});
   }
 

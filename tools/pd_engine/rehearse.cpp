@@ -76,7 +76,7 @@ result<job> rehearsal_job(const rehearse_arguments& given) {
 /// Where it is rehearsed, and the network there as a simulation sees it.
 struct stage_set {
   actor_runner_options runner;
-  fabric links{{}, reduction_kind::exchange, {}}; ///< free ones
+  fabric links; ///< free ones
 };
 
 result<stage_set> find_place(const rehearse_arguments& given, job& to,
@@ -88,7 +88,7 @@ result<stage_set> find_place(const rehearse_arguments& given, job& to,
   PD_TRY(const auto on, load_cluster(given.cluster));
   PD_TRY(made.runner.places, places_in(on.machines, on.coordinator_host,
                                        static_cast<int>(workers_of(to))));
-  made.links = fabric_of(on.machines, reduction_kind::exchange);
+  made.links = fabric_of(on.machines);
   to.run.workers = "processes";
   return made;
 }

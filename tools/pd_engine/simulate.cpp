@@ -187,8 +187,8 @@ void add_network(CLI::App& app, simulate_arguments& given) {
     ->excludes(cluster);
   app
     .add_option("--reduction", given.reduction,
-                "how replicas sum: exchange, as the engine, or ring")
-    ->check(CLI::IsMember({"exchange", "ring"}))
+                "how replicas sum: as this engine does, or in one way")
+    ->check(CLI::IsMember(reductions))
     ->capture_default_str();
 }
 

@@ -223,15 +223,14 @@ result<simulated_job> open_profile(const simulate_arguments& given) {
 } // namespace
 
 result<fabric> find_fabric(const simulate_arguments& given) {
-  const auto how =
-    given.reduction == "ring" ? reduction_kind::ring : reduction_kind::exchange;
+  const auto how = reductions.at(given.reduction);
   if (!given.cluster.empty()) {
     PD_TRY(const auto read, load_cluster(given.cluster));
     return fabric_of(read.machines, how);
   }
   if (given.machines.empty() && given.bandwidth.empty()
       && given.latency.empty())
-    return fabric{{}, how, {}};
+    return fabric{};
   PD_TRY(const auto equal, parse_cluster_options(given));
   return fabric_of(equal, how);
 }

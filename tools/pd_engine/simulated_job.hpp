@@ -8,12 +8,20 @@
 #include "engine/planner/simulation.hpp"
 #include "tools/pd_engine/commands.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace pd {
+
+/// Values of --reduction.
+inline const std::map<std::string, reduction_kind> reductions{
+  {"engine", reduction_kind::engine},
+  {"exchange", reduction_kind::exchange},
+  {"chain", reduction_kind::chain},
+  {"ring", reduction_kind::ring}};
 
 /// As a person gives them; texts that are empty were not given.
 struct simulate_arguments {
@@ -23,7 +31,7 @@ struct simulate_arguments {
   std::string schedule = "pipedream";
   std::string depth;
   std::string machines, bandwidth, latency, cluster;
-  std::string reduction = "exchange";
+  std::string reduction = "engine";
   std::string trace, svg;
   std::int64_t round = 1;
   std::int64_t microbatches = 0;

@@ -27,7 +27,8 @@ std::unique_ptr<communicator> join(rendezvous_store& store,
   return *std::move(made);
 }
 
-ranks make_gloo_group(int size, std::int64_t segment_bytes) {
+/// has_machines: the lower half of the ranks on one, the others on another.
+ranks make_gloo_group(int size, std::int64_t segment_bytes, bool has_machines) {
   memory_store store;
   std::vector<std::future<std::unique_ptr<communicator>>> joining;
   joining.reserve(static_cast<std::size_t>(size));
@@ -38,6 +39,8 @@ ranks make_gloo_group(int size, std::int64_t segment_bytes) {
       options.size = size;
       options.segment_bytes = segment_bytes;
       options.timeout = patience;
+      if (has_machines)
+        options.machine = 2 * rank < size ? "a" : "b";
       return join(store, options);
     }));
   ranks group;
@@ -50,8 +53,9 @@ ranks make_gloo_group(int size, std::int64_t segment_bytes) {
 
 ranks make_group(const std::string& kind, int size,
                  std::int64_t segment_bytes) {
-  return kind == "local" ? make_local_group(size)
-                         : make_gloo_group(size, segment_bytes);
+  return kind == "local"
+           ? make_local_group(size)
+           : make_gloo_group(size, segment_bytes, kind == "chain");
 }
 
 answers on_all_ranks(const ranks& group,

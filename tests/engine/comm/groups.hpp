@@ -14,7 +14,9 @@ namespace pd::test {
 
 using ranks = std::vector<std::unique_ptr<communicator>>;
 
-/// "local" or "gloo". A gloo group has a prefix and a store of its own.
+/// "local", "gloo", or "chain": gloo's, on two machines, which of three ranks
+/// or more sums along a chain. A gloo group has a prefix and a store of its
+/// own.
 [[nodiscard]] ranks make_group(const std::string& kind, int size,
                                std::int64_t segment_bytes = 1 << 20);
 

@@ -60,7 +60,7 @@ result<void> meet_often(communicator& at, std::atomic<int>& came) {
 
 TEST_CASE("a sum has the bits of adding rank by rank, for every element",
           "[comm][sum]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   const auto size = GENERATE(1, 2, 3, 4);
   const auto segment_bytes = GENERATE(std::int64_t{256}, std::int64_t{1 << 16});
   const auto group = make_group(kind, size, segment_bytes);
@@ -71,7 +71,7 @@ TEST_CASE("a sum has the bits of adding rank by rank, for every element",
 
 TEST_CASE("a long sum has the same bits over every transport and segment",
           "[comm][sum]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   const auto size = GENERATE(2, 3);
   const auto segment_bytes =
     GENERATE(std::int64_t{100'000}, std::int64_t{1 << 20});
@@ -97,8 +97,13 @@ TEST_CASE("adding in order may write to any of its parts", "[comm][sum]") {
   }
 }
 
+TEST_CASE("a sum along a chain takes many segments at once", "[comm][sum]") {
+  const auto size = GENERATE(3, 5);
+  CHECK(wrong_ranks(make_group("chain", size, 8 << 10), 1'000'003) == 0);
+}
+
 TEST_CASE("a sum of different sizes is an error at every rank", "[comm][sum]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   const auto odd_one =
     GENERATE(std::size_t{0}, std::size_t{9}, std::size_t{700});
   const auto group = make_group(kind, 3, 256);

@@ -160,6 +160,35 @@ TEST_CASE("replicas of one machine share its port, unless they form a ring",
   CHECK(seconds(reduction_kind::ring) == Approx(2 * 3.0 / 4).epsilon(1e-3));
 }
 
+TEST_CASE("replicas that share machines sum along a chain, once a way",
+          "[planner][simulation]") {
+  const auto run_on = [](int machines, reduction_kind how) {
+    const fabric net{{{4, 1e12, 0}, {machines, 1e8, 0}}, how, {}};
+    return reduce(4 * machines, 1e9, net);
+  };
+  for (const int machines : {2, 4}) {
+    const auto run = run_on(machines, reduction_kind::engine);
+    const auto ways = machines == 2 ? 1 : 2; // there and back are full duplex
+    CHECK(run.actions.span - 3 == Approx(ways * 10).epsilon(0.01));
+    CHECK(run.reduced_bytes.front() == 1e9);
+    CHECK(run.reduced_bytes[1] == 2e9);
+    CHECK(run.actions.span
+          == run_on(machines, reduction_kind::chain).actions.span);
+  }
+  CHECK(run_on(1, reduction_kind::engine).actions.span
+        == run_on(1, reduction_kind::exchange).actions.span);
+}
+
+TEST_CASE("a chain waits for its first segment's way there and back",
+          "[planner][simulation]") {
+  // 1 MiB is the largest segment; the ways of two machines are two hops, of
+  // which one is among the sum's own seconds.
+  const fabric net{{{2, 1e12, 0}, {2, 1e6, 0.5}}, reduction_kind::chain, {}};
+  const double bytes = 64.0 * (4 << 20);
+  const auto seconds = reduce(4, bytes, net).actions.span - 3 - bytes / 1e6;
+  CHECK(seconds == Approx((1 << 20) / 1e6 + 2 * 0.5).epsilon(1e-3));
+}
+
 TEST_CASE("buckets are summed beside the rest of the backward",
           "[planner][simulation]") {
   const auto all =

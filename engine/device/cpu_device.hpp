@@ -8,7 +8,7 @@ namespace pd {
 
 /// Runs work at once on the calling thread, with an OpenMP team of its own
 /// size.
-class cpu_stream final : public stream {
+class cpu_stream : public stream {
 public:
   explicit cpu_stream(int threads) : threads_{threads} {}
 

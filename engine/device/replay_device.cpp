@@ -33,7 +33,7 @@ double sleep_for(double us) {
 
 void replay_stream::run(const std::function<void()>& work) {
   auto* const before = std::exchange(running, this);
-  work();
+  cpu_stream::run(work);
   running = before;
 }
 

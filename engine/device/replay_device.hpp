@@ -11,15 +11,16 @@ namespace pd {
 
 /// Work is done in the order it was queued; the time that it spends passes when
 /// somebody asks how far the stream is. Who sleeps, takes no core: one machine
-/// rehearses many.
+/// rehearses many. A team has one thread, so none spins on a core that another
+/// worker wants.
 ///
 /// Thread: one at a time.
-class replay_stream final : public stream {
+class replay_stream final : public cpu_stream {
 public:
+  replay_stream() : cpu_stream{1} {}
   void run(const std::function<void()>& work) override;
   /// Returns when the work's time is over.
   [[nodiscard]] event record() override;
-  void wait(const event& point) override { point.block(); }
 
   /// By work that runs on a replay_stream: it takes so long. Elsewhere nothing
   /// happens.

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <omp.h>
 
 using namespace pd;
 
@@ -63,4 +64,12 @@ TEST_CASE("a replay device has the memory of a CPU and kernels of its own",
   CHECK((*on)->kind() == device_kind::replay);
   CHECK((*on)->describe() == "replay");
   CHECK((*on)->memory().allocate(64));
+}
+
+TEST_CASE("work on a replay stream has a team of one thread",
+          "[device][replay]") {
+  int threads = 0;
+  cpu_stream{2}.run([] {});
+  replay_stream{}.run([&] { threads = omp_get_max_threads(); });
+  CHECK(threads == 1);
 }

@@ -1,6 +1,7 @@
 #include "engine/planner/engine_costs.hpp"
 
 #include "engine/planner/memory_costs.hpp"
+#include "engine/planner/sync_costs.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -54,18 +55,6 @@ double engine_costs::link_pace(int place, int replicas, int a, int b) const {
   return 1 / (links * on_.levels[at(level)].bandwidth_bytes_per_s);
 }
 
-/// Seconds a byte of the parameters, for each minibatch.
-double engine_costs::sync_pace(int place, int replicas) const {
-  if (replicas == 1)
-    return 0;
-  const int top = on_.level_between(place, place + replicas - 1);
-  double slowest = never;
-  for (int level = 0; level <= top; ++level)
-    slowest = std::min(slowest, on_.levels[at(level)].bandwidth_bytes_per_s);
-  const double share = 2.0 * (replicas - 1) / replicas;
-  return share / slowest / round(replicas);
-}
-
 /// Minibatches of an update.
 double engine_costs::round(int replicas) const {
   return static_cast<double>(has_no_round(schedule_) ? replicas
@@ -87,7 +76,8 @@ engine_costs::paces engine_costs::pace(int place, int replicas) const {
   }
   made.compute_us = seconds_in_us / speed / replicas;
   made.update_us = seconds_in_us / speed / round(replicas);
-  made.sync_byte = sync_pace(place, replicas);
+  made.sync_byte =
+    sync_seconds_per_byte(on_, place, replicas) / round(replicas);
   if (is_uniform_) { // then it matters to nobody where the neighbours are
     made.input_byte = 1 / (replicas * on_.levels[0].bandwidth_bytes_per_s);
     made.output_byte = made.input_byte;

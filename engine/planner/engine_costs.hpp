@@ -2,8 +2,8 @@
 ///
 ///     compute   (forward + backward) / r and a round's share of the update, at
 ///               the pace of its slowest worker
-///     sync      2 (r - 1) / r parameters over the slowest link among its
-///               workers, a ring, once a round
+///     sync      its parameters over the busiest link among its workers, by the
+///               way that a sum takes (sync_costs), once a round
 ///     send      what comes in and what goes out, over the stage's links to
 ///               its neighbours; both ways at once
 ///
@@ -13,8 +13,7 @@
 /// its workers and the last one of that stage, and to the stage after likewise.
 /// A link of level l > 0 is shared by the workers of a group below.
 ///
-/// Papers: PipeDream (SOSP 2019), section 3.1; ring all-reduce, Patarasuk and
-/// Yuan, JPDC 69 (2009).
+/// Paper: PipeDream (SOSP 2019), section 3.1.
 
 #pragma once
 
@@ -55,7 +54,6 @@ private:
 
   [[nodiscard]] paces pace(int place, int replicas) const;
   [[nodiscard]] double link_pace(int place, int replicas, int a, int b) const;
-  [[nodiscard]] double sync_pace(int place, int replicas) const;
   [[nodiscard]] double round(int replicas) const;
   [[nodiscard]] const paces& pace_at(int place, int replicas) const;
   [[nodiscard]] stage_time time_at(stage_span stage, const paces& at) const;

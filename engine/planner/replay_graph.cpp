@@ -16,6 +16,9 @@ std::int64_t elems_of(double bytes) {
                    : 0;
 }
 
+constexpr const char* logits_name = "replay.logits";
+constexpr const char* loss_name = "replay.loss";
+
 class replay_builder {
 public:
   explicit replay_builder(const profile& from) : from_{from} {
@@ -29,12 +32,12 @@ public:
   graph build() && {
     for (std::size_t i = 0; i < from_.nodes.size(); ++i)
       add_profiled(i);
-    const auto logits = add({"replay.logits",
+    const auto logits = add({logits_name,
                              "replay",
                              {{"elems", std::int64_t{2}}, {"is_zero", true}},
                              unused_});
     const auto labels = add({"replay.labels", "labels", {}, {}});
-    add({"replay.loss", "softmax_loss", {}, {logits, labels}});
+    add({loss_name, "softmax_loss", {}, {logits, labels}});
     return std::move(made_);
   }
 
@@ -87,6 +90,10 @@ private:
 };
 
 } // namespace
+
+bool is_replay_end(const std::string& name) {
+  return name == logits_name || name == loss_name;
+}
 
 graph replay_graph(const profile& x) {
   return replay_builder{x}.build();

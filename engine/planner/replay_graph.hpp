@@ -6,6 +6,8 @@
 #include "engine/graph/graph.hpp"
 #include "engine/planner/profile.hpp"
 
+#include <string>
+
 namespace pd {
 
 /// The nodes under their names, in their order, then a loss that is always the
@@ -14,5 +16,8 @@ namespace pd {
 /// which is one number.
 /// @pre x.validate()
 [[nodiscard]] graph replay_graph(const profile& x);
+
+/// True for the nodes behind those of the profile, which take no time.
+[[nodiscard]] bool is_replay_end(const std::string& name);
 
 } // namespace pd

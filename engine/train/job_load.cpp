@@ -1,5 +1,7 @@
 #include "engine/train/job_load.hpp"
 
+#include "engine/planner/pipedream_profile.hpp"
+#include "engine/planner/replay_graph.hpp"
 #include "engine/planner/running_nodes.hpp"
 
 #include <algorithm>
@@ -31,8 +33,9 @@ const profiled_node* find(const profile& in, const running_node& wanted) {
 result<void> check_all_used(const profile& from, const nodes_by_name& used,
                             const std::string& network) {
   for (const auto& each : from.nodes)
-    if (std::ranges::none_of(
-          used, [&](const auto& one) { return one.second == &each; }))
+    if (!is_loader(each) && std::ranges::none_of(used, [&](const auto& one) {
+          return one.second == &each;
+        }))
       return error{errc::unknown_name, "profile: node '" + each.name
                                          + "' is not in the job's network "
                                          + network};
@@ -47,6 +50,8 @@ result<nodes_by_name> match_nodes(const deployment& all, const profile& from,
     if (each.is_from_loader || each.until.empty())
       continue;
     const auto* found = find(from, each);
+    if (found == nullptr && is_replay_end(each.until))
+      continue;
     if (found == nullptr)
       return error{errc::unknown_name, "profile: no node '" + each.until
                                          + "' of the job's network " + net.name

@@ -1,7 +1,6 @@
 #include "actors/actor_runner.hpp"
 #include "engine/job/cluster_file.hpp"
 #include "engine/job/job_file.hpp"
-#include "engine/planner/pipedream_profile.hpp"
 #include "engine/planner/simulation.hpp"
 #include "engine/train/job_load.hpp"
 #include "engine/train/replay_job.hpp"
@@ -11,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace pd {
 
@@ -20,8 +20,8 @@ struct rehearse_arguments {
   job_arguments which;
   std::string profile;
   std::string cluster;
-  double time_scale = 1;
-  double byte_scale = 1;
+  std::optional<double> time_scale; ///< none: the job's
+  std::optional<double> byte_scale;
   std::int64_t minibatches = 0;
   bool is_json = false;
 };
@@ -68,8 +68,8 @@ result<job> rehearsal_job(const rehearse_arguments& given) {
                    + from.run.device + "\""};
   auto made = rehearsal_of(
     from, given.profile.empty() ? from.model.file : given.profile, minibatches);
-  made.run.time_scale = given.time_scale;
-  made.run.byte_scale = given.byte_scale;
+  made.run.time_scale = given.time_scale.value_or(made.run.time_scale);
+  made.run.byte_scale = given.byte_scale.value_or(made.run.byte_scale);
   return made;
 }
 
@@ -96,13 +96,7 @@ result<stage_set> find_place(const rehearse_arguments& given, job& to,
 /// What the simulator says of the same timetable, bytes and links.
 result<double> predicted_seconds(const deployment& of, const fabric& links,
                                  const registry& ops) {
-  PD_TRY(auto costs, replayed_profile(of.what));
-  std::erase_if(costs.nodes, is_loader);
-  for (auto& each : costs.nodes)
-    each.inputs.clear(); // the deployment knows who takes what
-  for (const auto* free :
-       {"replay.logits", "replay.loss"}) // behind the network
-    costs.nodes.emplace_back().name = free;
+  PD_TRY(const auto costs, replayed_profile(of.what));
   PD_TRY(const auto load, load_of_job(of, costs, ops));
   const auto run = simulate_cluster(*of.training, of.links, load.loads, links);
   return steady_seconds(*of.training, run) / of.what.run.time_scale;
@@ -147,8 +141,8 @@ result<void> run(const rehearse_arguments& given, const registry& ops) {
     print_json({{"minibatch_s", made.minibatch_s},
                 {"predicted_s", made.predicted_s},
                 {"minibatches", made.minibatches},
-                {"time_scale", given.time_scale},
-                {"byte_scale", given.byte_scale},
+                {"time_scale", what.run.time_scale},
+                {"byte_scale", what.run.byte_scale},
                 {"seconds", made.took_s},
                 {"busy_shares", made.busy_shares}});
   else
@@ -168,10 +162,14 @@ void add_rehearse(CLI::App& app, command_context& context) {
                  "where the workers are: a cluster file, as tools/netlab "
                  "writes one; none: processes or threads, as the job says");
   app
-    .add_option("--time-scale", given->time_scale, "times the profile's times")
+    .add_option("--time-scale", given->time_scale,
+                "times the profile's times; else the job's "
+                "run.time_scale")
     ->check(CLI::Range(1e-6, 1e6));
   app
-    .add_option("--byte-scale", given->byte_scale, "times the profile's bytes")
+    .add_option("--byte-scale", given->byte_scale,
+                "times the profile's bytes; else the job's "
+                "run.byte_scale")
     ->check(CLI::Range(1e-9, 1e3));
   app
     .add_option("--minibatches", given->minibatches, "how many; 0: 16 a worker")

@@ -94,7 +94,8 @@ std::int64_t enough_microbatches(const std::string& schedule,
   const std::int64_t in_flight =
     schedule == "pipedream" ? std::int64_t{5} * place.workers() / 2 : 0;
   const auto most = most_actions / 3 / place.virtual_stages();
-  const auto wanted = std::min(std::max(in_flight, 6 * round), most);
+  const auto rounds = place.virtual_stages() == 1 ? 3 : 6; // nothing to fill
+  const auto wanted = std::min(std::max(in_flight, rounds * round), most);
   return std::max<std::int64_t>(3, (wanted + round - 1) / round) * round;
 }
 

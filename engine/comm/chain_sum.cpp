@@ -11,7 +11,7 @@ namespace pd {
 
 namespace {
 
-constexpr std::int64_t posted_ahead = 4; // segments of each way
+constexpr std::int64_t posted_ahead = 32; // segments of each way
 
 /// Ends the oldest of transfers that are on their way, if there are `most`.
 result<void> make_room(std::deque<transfer>& on_way, std::int64_t most) {

@@ -101,22 +101,18 @@ void sum_plan::plan_ring() {
   }
 }
 
-/// Each sends all to the next, and all back. The first segment goes from port
-/// to port before all of them are busy.
+/// Each sends all to the next, and all back, once the first segment has gone all
+/// the way.
 void sum_plan::plan_chain() {
-  double slowest = 0;
   for (int r = 0; r + 1 < count_; ++r) {
     const int from = first_ + r;
     const int to = from + 1;
     const int level = net_.level_between(from, to);
     flows_.push_back({ports_.out(level, from), ports_.in(level, to), 1});
     flows_.push_back({ports_.out(level, to), ports_.in(level, from), 1});
-    const auto hop = 1 / net_.levels[at(level)].bandwidth_bytes_per_s;
-    slowest = std::max(slowest, hop);
-    fill_s_per_byte_ += 2 * hop;
+    fill_s_per_byte_ += 2 / net_.levels[at(level)].bandwidth_bytes_per_s;
     latency_s_ += 2 * latency_of(level);
   }
-  fill_s_per_byte_ -= slowest;
 }
 
 /// Each sends an R-th to each other one, and the sum of its own R-th.

@@ -169,7 +169,7 @@ TEST_CASE("replicas that share machines sum along a chain, once a way",
   for (const int machines : {2, 4}) {
     const auto run = run_on(machines, reduction_kind::engine);
     const auto ways = machines == 2 ? 1 : 2; // there and back are full duplex
-    CHECK(run.actions.span - 3 == Approx(ways * 10).epsilon(0.01));
+    CHECK(run.actions.span - 3 == Approx(ways * 10).epsilon(0.02));
     CHECK(run.reduced_bytes.front() == 1e9);
     CHECK(run.reduced_bytes[1] == 2e9);
     CHECK(run.actions.span
@@ -181,12 +181,11 @@ TEST_CASE("replicas that share machines sum along a chain, once a way",
 
 TEST_CASE("a chain waits for its first segment's way there and back",
           "[planner][simulation]") {
-  // 1 MiB is the largest segment; the ways of two machines are two hops, of
-  // which one is among the sum's own seconds.
+  // 1 MiB is the largest segment; it passes the link of two machines twice.
   const fabric net{{{2, 1e12, 0}, {2, 1e6, 0.5}}, reduction_kind::chain, {}};
   const double bytes = 64.0 * (4 << 20);
   const auto seconds = reduce(4, bytes, net).actions.span - 3 - bytes / 1e6;
-  CHECK(seconds == Approx((1 << 20) / 1e6 + 2 * 0.5).epsilon(1e-3));
+  CHECK(seconds == Approx(2 * (1 << 20) / 1e6 + 2 * 0.5).epsilon(1e-3));
 }
 
 TEST_CASE("buckets are summed beside the rest of the backward",

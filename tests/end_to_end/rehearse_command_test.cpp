@@ -93,6 +93,24 @@ TEST_CASE(
   CHECK(made["predicted_s"].get<double>() == Approx(0.006).epsilon(0.02));
 }
 
+TEST_CASE("a rehearsal keeps the scales of its job unless told otherwise",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto path = here.write(
+    "job.toml", "name = 'two'\n[model]\nfile = '"
+                  + here.write("graph.txt", graph())
+                  + "'\nclasses = 2\nimage = [1, 1, 1]\n[data]\n"
+                    "dataset = 'synthetic'\nmicrobatch = 1\n[run]\n"
+                    "device = 'replay'\ntime_scale = 0.5\nbyte_scale = 3.0\n");
+  const auto done = run(here, {"rehearse", path, "--minibatches", "10",
+                               "--byte-scale", "2", "--json"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto made = nlohmann::json::parse(done.out);
+  CHECK(made["time_scale"] == 0.5);
+  CHECK(made["byte_scale"] == 2);
+}
+
 TEST_CASE("a rehearsal on machines of namespaces leaves nothing behind",
           "[end_to_end][rehearse]") {
   const scratch_folder here;
@@ -112,6 +130,28 @@ TEST_CASE("a rehearsal on machines of namespaces leaves nothing behind",
   CHECK(made["minibatches"] == 10);
   CHECK(status_of("ip netns list | grep -q pdtest") == 1);
   CHECK(status_of("ip link | grep -q pdtest") == 1);
+}
+
+TEST_CASE("the links of a lab are measured to be what it was asked for",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto ended = status_of(
+    netlab + "run --name pdlink --machines 2 --workers 2 --bandwidth 5e6 -o "
+    + here / "cluster.toml" + " -- " + PD_BINARY_DIR
+    + "/bin/pd-engine profile --link --json --cluster " + here / "cluster.toml"
+    + " >" + here / "out");
+  if (ended == skipped) {
+    WARN("skipped: no right to make network namespaces");
+    return;
+  }
+  REQUIRE(ended == 0);
+  const auto levels = nlohmann::json::parse(read(here / "out"))["levels"];
+  REQUIRE(levels.size() == 2);
+  CHECK(levels[0]["to_worker"] == 1);
+  CHECK(levels[1]["to_worker"] == 2);
+  CHECK(levels[0]["bandwidth_bytes_per_s"] > 5e6); // their loopback
+  CHECK(levels[1]["bandwidth_bytes_per_s"].get<double>()
+        == Approx(5e6).epsilon(0.1));
 }
 
 TEST_CASE("what netlab and rehearse cannot take is refused with status 2",

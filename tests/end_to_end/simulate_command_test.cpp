@@ -106,8 +106,10 @@ TEST_CASE("what cannot be profiled or simulated is one line and status 2",
     CHECK(done.err.find(what) != std::string::npos);
   };
   fails({"profile", job}, "wanted JOB and -o PROFILE, or --link");
-  fails({"profile", "--link", "--cluster", "c.toml"},
-        "between processes of this machine only");
+  fails({"profile", "--link", "--cluster", bad}, "bad.json:1");
+  fails(
+    {"profile", "--link", "--cluster", PD_SOURCE_DIR "/configs/v100_4x4.toml"},
+    "worker 0: wanted one in a network namespace");
   fails({"simulate", job}, "wanted JOB --profile PROFILE, or PROFILE --stages");
   fails({"simulate", job, "--profile", bad},
         "bad.json: wanted \"format\": \"pd-engine profile\", got 1");

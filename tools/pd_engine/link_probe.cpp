@@ -3,10 +3,16 @@
 #include "engine/comm/gloo_communicator.hpp"
 #include "engine/comm/local_communicator.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <functional>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -54,29 +60,82 @@ public:
     ::waitpid(process_, nullptr, 0);
   }
 
-  [[nodiscard]] bool has_started() const { return process_ > 0; }
-
 private:
   pid_t process_;
 };
 
-result<measured_link> time_gloo(const std::string& folder, int rank) {
+/// One end of a link.
+struct link_end {
+  std::string host = gloo_options{}.host;
+  std::string network_namespace; ///< empty: this process's
+};
+
+/// This thread's network from now on.
+result<void> enter(const std::string& network_namespace) {
+  if (network_namespace.empty())
+    return {};
+  const auto path = "/run/netns/" + network_namespace;
+  const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool is_in = opened >= 0 && ::setns(opened, CLONE_NEWNET) == 0;
+  const int why = errno;
+  if (opened >= 0)
+    ::close(opened);
+  return is_in ? result<void>{}
+               : error{errc::io, "network namespace '" + network_namespace
+                                   + "': " + std::strerror(why)};
+}
+
+result<measured_link> time_gloo(const std::string& folder, int rank,
+                                const link_end& at,
+                                const link_timing_options& options) {
+  PD_CHECK(enter(at.network_namespace));
   file_store store{folder};
   gloo_options how;
   how.rank = rank;
   how.size = 2;
+  how.host = at.host;
   PD_TRY(const auto group, make_gloo_communicator(store, how));
-  return time_link(*group);
+  return time_link(*group, options);
 }
 
-result<measured_link> probe_gloo() {
+/// What a process says of its measuring; a text of more than this is cut.
+struct spoken {
+  measured_link figures;
+  std::array<char, 500> failure{}; ///< empty: none
+};
+
+spoken spoken_of(const result<measured_link>& found) {
+  spoken made;
+  if (found)
+    made.figures = *found;
+  else
+    found.failure().message.copy(made.failure.data(), made.failure.size() - 1);
+  return made;
+}
+
+/// Both ends are processes of their own, since a namespace is for good.
+result<measured_link> probe_gloo(const link_end& from, const link_end& to,
+                                 const link_timing_options& options = {}) {
   const meeting_folder at;
-  if (!at.is_there())
-    return error{errc::io, at.path() + ": cannot be made"};
-  const child other{[&] { return time_gloo(at.path(), 1).has_value(); }};
-  if (!other.has_started())
-    return error{errc::io, "no second process can be started"};
-  return time_gloo(at.path(), 0);
+  std::array<int, 2> ends{};
+  if (!at.is_there() || ::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return error{errc::io, at.path() + ": two processes cannot meet there"};
+  const auto says = [&](int rank, const link_end& end) {
+    const auto all = spoken_of(time_gloo(at.path(), rank, end, options));
+    return (rank == 0 || all.failure[0] != '\0')
+           && ::write(ends[1], &all, sizeof all) == ssize_t{sizeof all};
+  };
+  const child first{[&] { return says(0, from); }};
+  const child second{[&] { return says(1, to); }};
+  ::close(ends[1]);
+  spoken heard;
+  const auto got = ::read(ends[0], &heard, sizeof heard);
+  ::close(ends[0]);
+  if (got != ssize_t{sizeof heard})
+    return error{errc::io, "no process that measures can be started"};
+  if (heard.failure[0] != '\0')
+    return error{errc::io, heard.failure.data()};
+  return heard.figures;
 }
 
 result<measured_link> probe_local() {
@@ -89,8 +148,50 @@ result<measured_link> probe_local() {
 
 result<std::vector<probed_link>> probe_links() {
   std::vector<probed_link> made{{"gloo", {}}, {"local", {}}};
-  PD_TRY(made[0].figures, probe_gloo()); // it forks: before there are threads
+  PD_TRY(made[0].figures,
+         probe_gloo({}, {})); // it forks: before there are threads
   PD_TRY(made[1].figures, probe_local());
+  return made;
+}
+
+namespace {
+
+result<link_end> end_of(const cluster& on, int worker) {
+  const auto& at = on.workers[static_cast<std::size_t>(worker)];
+  if (at.network_namespace.empty())
+    return error{errc::bad_value,
+                 "cluster: worker " + std::to_string(worker)
+                   + ": wanted one in a network namespace of this machine, as "
+                     "tools/netlab makes them, got none"};
+  return link_end{at.address.substr(0, at.address.rfind(':')),
+                  at.network_namespace};
+}
+
+link_timing_options options_for(const network_level& level) {
+  constexpr double message_s = 0.01;
+  constexpr double least = 4 << 10;
+  constexpr double most = 4 << 20;
+  link_timing_options made;
+  made.message_bytes = static_cast<std::int64_t>(
+    std::clamp(level.bandwidth_bytes_per_s * message_s, least, most));
+  made.round_trips = 50;
+  return made;
+}
+
+} // namespace
+
+result<std::vector<probed_level>> probe_levels(const cluster& on) {
+  std::vector<probed_level> made;
+  for (int level = 0; level < std::ssize(on.levels); ++level) {
+    const auto& at = on.levels[static_cast<std::size_t>(level)];
+    if (at.machines == 1)
+      continue; // nobody to reach
+    const int to = on.group_workers(level);
+    PD_TRY(const auto here, end_of(on, 0));
+    PD_TRY(const auto there, end_of(on, to));
+    PD_TRY(const auto found, probe_gloo(here, there, options_for(at)));
+    made.push_back({to, found});
+  }
   return made;
 }
 

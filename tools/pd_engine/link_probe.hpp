@@ -1,8 +1,10 @@
-/// Measures the links that workers of this machine have.
+/// Measures the links that workers have: of this machine, or of namespaces of
+/// it that stand for machines (tools/netlab).
 
 #pragma once
 
 #include "engine/comm/link_timing.hpp"
+#include "engine/planner/cluster.hpp"
 
 #include <string>
 #include <vector>
@@ -18,5 +20,18 @@ struct probed_link {
 /// @pre this process has one thread
 /// Errors: of the transfers; io if the other process cannot start.
 [[nodiscard]] result<std::vector<probed_link>> probe_links();
+
+/// A level of a cluster: between worker 0 and the first one of the next group.
+struct probed_level {
+  int to_worker = 0;
+  measured_link figures;
+};
+
+/// Between two processes over Gloo for each level, in their namespaces, in
+/// messages that take about 10 ms by what the cluster says of the level. Forks.
+/// @pre this process has one thread, and on.validate()
+/// Errors: bad_value if a worker is in no namespace; io if it cannot be
+/// entered; as above.
+[[nodiscard]] result<std::vector<probed_level>> probe_levels(const cluster& on);
 
 } // namespace pd

@@ -1,4 +1,5 @@
 #include "engine/base/text.hpp"
+#include "engine/job/cluster_file.hpp"
 #include "engine/job/job_file.hpp"
 #include "engine/planner/profile_file.hpp"
 #include "engine/train/node_timing.hpp"
@@ -115,27 +116,54 @@ void print_links(const std::vector<probed_link>& all) {
                each.figures.bandwidth_bytes_per_s * 1e-9);
 }
 
-result<void> profile_links(const profile_arguments& given) {
-  if (!given.cluster.empty())
-    return error{errc::not_supported,
-                 "profile --link --cluster: this version measures between "
-                 "processes of this machine only; leave --cluster out"};
-  if (!given.which.path.empty())
-    return error{errc::bad_value, "profile --link: takes no JOB, got '"
-                                    + given.which.path + "'"};
-  PD_TRY(const auto found, probe_links());
+nlohmann::ordered_json to_json(const std::vector<probed_level>& from) {
+  nlohmann::ordered_json made{{"format", "pd-engine links"}};
+  for (const auto& each : from)
+    made["levels"].push_back(
+      {{"to_worker", each.to_worker},
+       {"latency_s", each.figures.latency_s},
+       {"bandwidth_bytes_per_s", each.figures.bandwidth_bytes_per_s}});
+  return made;
+}
+
+void print_links(const std::vector<probed_level>& all) {
+  for (const auto& each : all)
+    fmt::print(
+      "worker 0 to {:<4} latency {:>8.1f} us  bandwidth {:>10.6f} GB/s\n",
+      each.to_worker, each.figures.latency_s * 1e6,
+      each.figures.bandwidth_bytes_per_s * 1e-9);
+}
+
+result<void> write_text(const std::string& path, const std::string& text) {
+  if (path.empty())
+    return {};
+  std::ofstream to{path};
+  to << text << '\n';
+  to.close();
+  return to ? result<void>{} : error{errc::io, path + ": cannot be written"};
+}
+
+template <class Links>
+result<void> tell(const Links& found, const profile_arguments& given) {
   const auto text = to_json(found).dump();
   if (given.is_json)
     fmt::print("{}\n", text);
   else
     print_links(found);
-  if (given.output.empty())
-    return {};
-  std::ofstream to{given.output};
-  to << text << '\n';
-  to.close();
-  return to ? result<void>{}
-            : error{errc::io, given.output + ": cannot be written"};
+  return write_text(given.output, text);
+}
+
+result<void> profile_links(const profile_arguments& given) {
+  if (!given.which.path.empty())
+    return error{errc::bad_value, "profile --link: takes no JOB, got '"
+                                    + given.which.path + "'"};
+  if (given.cluster.empty()) {
+    PD_TRY(const auto found, probe_links());
+    return tell(found, given);
+  }
+  PD_TRY(const auto on, load_cluster(given.cluster));
+  PD_TRY(const auto found, probe_levels(on.machines));
+  return tell(found, given);
 }
 
 } // namespace
@@ -156,7 +184,9 @@ void add_profile(CLI::App& app, command_context& context) {
     ->capture_default_str();
   app.add_flag("--link", given->measures_link,
                "measure latency and bandwidth between two workers instead");
-  app.add_option("--cluster", given->cluster, "of the workers, with --link");
+  app.add_option("--cluster", given->cluster,
+                 "with --link: between the workers of this cluster file, a "
+                 "figure for each level");
   app.add_flag("--json", given->is_json, "print one JSON object");
   app.callback([given, &context] {
     const auto done = given->measures_link ? profile_links(*given)

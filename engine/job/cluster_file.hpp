@@ -1,4 +1,4 @@
-/// Reads cluster files, configs/*.toml (docs/planning.md has their keys).
+/// Reads cluster files, configs/*.toml (docs/planning-reference.md has their keys).
 ///
 ///     [[worker]]                        one for each, group by group
 ///     address = "10.0.0.1:7400"

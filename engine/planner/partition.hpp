@@ -1,5 +1,5 @@
 /// Chooses the cut and the replication of a network: from a profile and a
-/// cluster to stages. docs/planning.md says what it counts.
+/// cluster to stages. docs/planning-reference.md says what it counts.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-/// A profile as a file of JSON (docs/planning.md has its keys).
+/// A profile as a file of JSON (docs/planning-reference.md has its keys).
 ///
 ///     {"format": "pd-engine profile", "version": 1, "network": "resnet50",
 ///      "device": "cpu, AVX-512, 2 threads", "minibatch": 16,

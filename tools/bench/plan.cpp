@@ -1,7 +1,7 @@
 /// How long planning takes, on PipeDream's profiles: bench_plan [FOLDER].
 ///
 /// FOLDER: of the profiles (image_classification/vgg16/batch128/graph.txt ...).
-/// Prints the rows of docs/planning.md's table.
+/// Prints the rows of docs/planning-reference.md's table.
 
 #include "engine/job/toml_file.hpp"
 #include "engine/planner/partition.hpp"

@@ -30,6 +30,7 @@ result<void> check_replay(const job& from) {
 }
 
 void scale(profile& all, double time, double bytes) {
+  all.minibatch = 1; // what stands for it
   for (auto& each : all.nodes) {
     for (auto* span :
          {&each.forward, &each.backward_input, &each.backward_weight})

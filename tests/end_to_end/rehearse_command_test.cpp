@@ -93,6 +93,24 @@ TEST_CASE(
   CHECK(made["predicted_s"].get<double>() == Approx(0.006).epsilon(0.02));
 }
 
+TEST_CASE("a job is rehearsed on the profile that was made of it",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  const auto path = here.write(
+    "job.toml", "name = 'two'\n[model]\nname = 'mlp'\nimage = [8, 8, 1]\n"
+                "[data]\ndataset = 'synthetic'\nmicrobatch = 4\n"
+                "[[stage]]\nreplicas = 2\n");
+  const auto profiled =
+    run(here, {"profile", path, "-o", here / "p.json", "--repeats", "1"});
+  INFO(profiled.err);
+  REQUIRE(profiled.status == 0);
+  const auto done =
+    run(here, {"rehearse", path, "--profile", here / "p.json", "--json"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  CHECK(nlohmann::json::parse(done.out)["predicted_s"] > 0);
+}
+
 TEST_CASE("a rehearsal keeps the scales of its job unless told otherwise",
           "[end_to_end][rehearse]") {
   const scratch_folder here;

@@ -7,8 +7,11 @@ namespace pd {
 
 namespace {
 
-constexpr std::int64_t wanted_segments = 64;
-constexpr std::int64_t least_segment_bytes = 64 << 10;
+constexpr std::int64_t parts_of_sum = 64;
+constexpr std::int64_t least_of_chain = 64 << 10;
+constexpr std::int64_t least_of_exchange = 256 << 10;
+
+static_assert(chain_segment_share * parts_of_sum == 1);
 
 double largest(const std::map<int, double>& by_machine) {
   double load = 0;
@@ -16,8 +19,6 @@ double largest(const std::map<int, double>& by_machine) {
     load = std::max(load, bytes);
   return load;
 }
-
-} // namespace
 
 double exchange_load(std::span<const int> machines) {
   const auto ranks = static_cast<double>(machines.size());
@@ -29,26 +30,46 @@ double exchange_load(std::span<const int> machines) {
   return largest(here);
 }
 
-double chain_load(std::span<const int> machines) {
+std::int64_t segment_bytes(std::int64_t bytes, std::int64_t least,
+                           std::int64_t most) {
+  const auto wanted = (bytes / parts_of_sum + 3) / 4 * 4;
+  return std::min(most, std::max(least, wanted));
+}
+
+} // namespace
+
+sum_loads sum_loads_of(std::span<const int> machines) {
+  sum_loads made{exchange_load(machines), 0, 0};
   std::map<int, double> sent;
   for (std::size_t next = 1; next < machines.size(); ++next)
     if (machines[next - 1] != machines[next]) {
+      ++made.borders;
       ++sent[machines[next - 1]]; // what is added up so far
       ++sent[machines[next]];     // the sum, on its way back
     }
-  return largest(sent);
+  made.chain = largest(sent);
+  return made;
 }
 
-sum_route best_sum_route(std::span<const int> machines) {
-  const auto load = exchange_load(machines);
-  if (load == 0)
+sum_route best_sum_route(const sum_loads& of, std::int64_t bytes,
+                         std::int64_t most) {
+  if (of.exchange == 0)
     return sum_route::at_home;
-  return chain_load(machines) < load ? sum_route::chain : sum_route::exchange;
+  const auto sum = static_cast<double>(bytes);
+  const auto segment =
+    static_cast<double>(std::min(bytes, chain_segment_bytes(bytes, most)));
+  return of.chain * sum + 2 * of.borders * segment < of.exchange * sum
+           ? sum_route::chain
+           : sum_route::exchange;
 }
 
-std::int64_t segment_bytes_of(std::int64_t bytes, std::int64_t most) {
-  const auto wanted = (bytes / wanted_segments + 3) / 4 * 4;
-  return std::min(most, std::max(least_segment_bytes, wanted));
+std::int64_t chain_segment_bytes(std::int64_t sum_bytes, std::int64_t most) {
+  return segment_bytes(sum_bytes, least_of_chain, most);
+}
+
+std::int64_t exchange_segment_bytes(std::int64_t share_bytes,
+                                    std::int64_t most) {
+  return segment_bytes(share_bytes, least_of_exchange, most);
 }
 
 } // namespace pd

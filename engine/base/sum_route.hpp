@@ -1,12 +1,12 @@
 /// The way that a sum over ranks takes through machines, and what it costs
 /// their links. Whichever it is, rank 0 is added first, then 1, ...
 ///
+///     at_home    all ranks are on one machine: an exchange, in large segments
 ///     exchange   each rank adds up its share of the elements and sends the sum
-///                to all: hundreds of connections, few bytes between machines
-///                of one rank each
-///     chain      rank 0 ─▶ 1 ─▶ ... ─▶ R-1 add themselves to what comes, and
-///     the
-///                sum goes back: each link between machines takes it once a way
+///                to all: many connections, but the fewest bytes where ranks
+///                are alone on their machines
+///     chain      rank 0 ─▶ 1 ─▶ ... ─▶ R-1 add themselves to what comes, then
+///                the sum goes back: links between machines bear it once a way
 
 #pragma once
 
@@ -17,18 +17,33 @@ namespace pd {
 
 enum class sum_route { at_home, exchange, chain };
 
-/// Bytes that the busiest machine sends to others, for each byte of the sum.
+/// What machines have to do for a sum.
+struct sum_loads {
+  /// Bytes that the busiest machine sends to others, for each byte of the sum.
+  double exchange = 0;
+  double chain = 0;
+  int borders = 0; ///< between ranks r and r + 1 of two machines
+};
+
 /// machines: of each rank, equal numbers for one machine.
-[[nodiscard]] double exchange_load(std::span<const int> machines);
-[[nodiscard]] double chain_load(std::span<const int> machines);
+[[nodiscard]] sum_loads sum_loads_of(std::span<const int> machines);
 
-/// The one with the smaller load; exchange if both are equal.
-[[nodiscard]] sum_route best_sum_route(std::span<const int> machines);
+/// Of a sum of so many bytes, the way on which the busiest machine sends less;
+/// a chain also waits until its first segment has passed all borders, both
+/// ways. most: as below
+[[nodiscard]] sum_route best_sum_route(const sum_loads& of, std::int64_t bytes,
+                                       std::int64_t most);
 
-/// Of bytes that go through a link one part after the other: what goes at once,
-/// a multiple of 4. So small that both ends soon have something to do, and not
-/// smaller than pays. @pre most is a multiple of 4 and above 0
-[[nodiscard]] std::int64_t segment_bytes_of(std::int64_t bytes,
-                                            std::int64_t most);
+/// The part of a chain's sum that goes at once.
+inline constexpr double chain_segment_share = 1.0 / 64;
+
+/// What goes at once of a sum of so many bytes along a chain, or of a rank's
+/// share in an exchange: a multiple of 4, so small that both ends soon have
+/// something to do, and not smaller than pays.
+/// @pre most is a multiple of 4 and above 0
+[[nodiscard]] std::int64_t chain_segment_bytes(std::int64_t sum_bytes,
+                                               std::int64_t most);
+[[nodiscard]] std::int64_t exchange_segment_bytes(std::int64_t share_bytes,
+                                                  std::int64_t most);
 
 } // namespace pd

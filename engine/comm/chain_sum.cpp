@@ -1,28 +1,87 @@
 #include "engine/comm/chain_sum.hpp"
 
-#include "engine/base/sum_route.hpp"
 #include "engine/comm/ordered_sum.hpp"
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <functional>
 #include <thread>
 
 namespace pd {
 
 namespace {
 
-constexpr std::int64_t posted_ahead = 32; // segments of each way
-
-/// Ends the oldest of transfers that are on their way, if there are `most`.
-result<void> make_room(std::deque<transfer>& on_way, std::int64_t most) {
-  while (std::ssize(on_way) > most) {
-    PD_CHECK(on_way.front().wait());
-    on_way.pop_front();
-  }
-  return {};
-}
+/// Segments of each way that are posted ahead: so many that none waits for a
+/// credit behind the bytes of others.
+constexpr std::int64_t posted_ahead = 32;
 
 } // namespace
+
+/// Receives all segments from a peer, into where `place` says.
+class chain_sum::incoming {
+public:
+  using placing = std::span<float> (chain_sum::*)(std::int64_t) const;
+
+  incoming(chain_sum& of, int peer, traffic kind, placing place)
+    : of_{of}, peer_{peer}, kind_{kind}, place_{place} {}
+
+  /// Waits for the next segment.
+  result<void> next() {
+    const auto end = std::min(of_.segments_, came_ + posted_ahead);
+    for (; posted_ < end; ++posted_)
+      post(std::invoke(place_, of_, posted_));
+    PD_CHECK(on_way_.front().wait());
+    on_way_.pop_front();
+    ++came_;
+    return {};
+  }
+
+private:
+  void post(std::span<float> into) {
+    on_way_.push_back(
+      of_.group_.post_receive({peer_, of_.group_.rank(), kind_, of_.tag_},
+                              {into.size_bytes(), of_.data_.size_bytes()},
+                              std::as_writable_bytes(into).data()));
+  }
+
+  chain_sum& of_;
+  int peer_;
+  traffic kind_;
+  placing place_;
+  std::deque<transfer> on_way_;
+  std::int64_t posted_ = 0;
+  std::int64_t came_ = 0;
+};
+
+/// Sends segments to a peer.
+class chain_sum::outgoing {
+public:
+  outgoing(chain_sum& of, int peer, traffic kind)
+    : of_{of}, peer_{peer}, kind_{kind} {}
+
+  result<void> send(std::span<const float> from) {
+    on_way_.push_back(of_.group_.post_send(
+      {of_.group_.rank(), peer_, kind_, of_.tag_},
+      {from.size_bytes(), of_.data_.size_bytes()}, std::as_bytes(from).data()));
+    return finish(posted_ahead);
+  }
+
+  /// Until no more than `most` are on their way.
+  result<void> finish(std::int64_t most = 0) {
+    while (std::ssize(on_way_) > most) {
+      PD_CHECK(on_way_.front().wait());
+      on_way_.pop_front();
+    }
+    return {};
+  }
+
+private:
+  chain_sum& of_;
+  int peer_;
+  traffic kind_;
+  std::deque<transfer> on_way_;
+};
 
 chain_sum::chain_sum(communicator& group, std::span<float> data,
                      std::uint64_t tag)
@@ -30,8 +89,8 @@ chain_sum::chain_sum(communicator& group, std::span<float> data,
     data_{data},
     tag_{tag},
     segment_elems_{
-      segment_bytes_of(static_cast<std::int64_t>(data.size_bytes()),
-                       group.segment_bytes_)
+      chain_segment_bytes(static_cast<std::int64_t>(data.size_bytes()),
+                          group.segment_bytes_)
       / 4},
     segments_{std::max<std::int64_t>(1, (std::ssize(data) + segment_elems_ - 1)
                                           / segment_elems_)} {
@@ -54,71 +113,51 @@ std::span<float> chain_sum::scratch(std::int64_t index) const {
                                             segment(index).size());
 }
 
-transfer chain_sum::receive(int peer, traffic kind, std::span<float> into) {
-  return group_.post_receive({peer, group_.rank(), kind, tag_},
-                             {into.size_bytes(), data_.size_bytes()},
-                             std::as_writable_bytes(into).data());
+result<void> chain_sum::send_parts() {
+  outgoing parts{*this, behind(), traffic::part};
+  for (std::int64_t i = 0; i < segments_; ++i)
+    PD_CHECK(parts.send(segment(i)));
+  return parts.finish();
 }
 
-transfer chain_sum::send(int peer, traffic kind, std::span<const float> from) {
-  return group_.post_send({group_.rank(), peer, kind, tag_},
-                          {from.size_bytes(), data_.size_bytes()},
-                          std::as_bytes(from).data());
-}
-
-/// What the ranks before this one add up to, with this one on to the next; from
-/// the last rank the sum, back.
-result<void> chain_sum::carry_up() {
-  const int before = group_.rank() - 1;
-  const int to = is_last() ? before : before + 2;
-  const auto kind = is_last() ? traffic::sum : traffic::part;
-  std::deque<transfer> coming;
-  std::deque<transfer> going;
-  std::int64_t posted = 0;
+/// What the ranks before this one add up to, and this one: on to the next, or
+/// from the last rank back.
+result<void> chain_sum::add_parts() {
+  incoming parts{*this, before(), traffic::part, &chain_sum::scratch};
+  outgoing sums{*this, is_last() ? before() : behind(),
+                is_last() ? traffic::sum : traffic::part};
   for (std::int64_t i = 0; i < segments_; ++i) {
-    for (; !is_first() && posted < std::min(segments_, i + posted_ahead);
-         ++posted)
-      coming.push_back(receive(before, traffic::part, scratch(posted)));
+    PD_CHECK(parts.next());
     const auto own = segment(i);
-    if (!is_first()) {
-      PD_CHECK(coming.front().wait());
-      coming.pop_front();
-      sum_in_order(std::array<const float*, 2>{scratch(i).data(), own.data()},
-                   own.data(), std::ssize(own));
-    }
-    going.push_back(send(to, kind, own));
-    PD_CHECK(make_room(going, posted_ahead));
+    const std::array<const float*, 2> both{scratch(i).data(), own.data()};
+    sum_in_order(both, own.data(), std::ssize(own));
+    PD_CHECK(sums.send(own));
   }
-  return make_room(going, 0);
+  return sums.finish();
 }
 
-/// The sum, from the next rank to the one before.
-result<void> chain_sum::carry_down() {
-  std::deque<transfer> coming;
-  std::deque<transfer> going;
-  std::int64_t posted = 0;
+result<void> chain_sum::return_sums() {
+  incoming sums{*this, behind(), traffic::sum, &chain_sum::segment};
+  outgoing back{*this, before(), traffic::sum};
   for (std::int64_t i = 0; i < segments_; ++i) {
-    for (; posted < std::min(segments_, i + posted_ahead); ++posted)
-      coming.push_back(
-        receive(group_.rank() + 1, traffic::sum, segment(posted)));
-    PD_CHECK(coming.front().wait());
-    coming.pop_front();
+    PD_CHECK(sums.next());
     if (!is_first())
-      going.push_back(send(group_.rank() - 1, traffic::sum, segment(i)));
-    PD_CHECK(make_room(going, posted_ahead));
+      PD_CHECK(back.send(segment(i)));
   }
-  return make_room(going, 0);
+  return back.finish();
 }
 
 result<void> chain_sum::run() {
   if (is_last())
-    return carry_up();
-  result<void> down;
+    return add_parts();
+  result<void> returned;
+  result<void> sent;
   {
-    const std::jthread returning{[&] { down = carry_down(); }};
-    PD_CHECK(carry_up());
+    const std::jthread returning{[&] { returned = return_sums(); }};
+    sent = is_first() ? send_parts() : add_parts();
   }
-  return down;
+  PD_CHECK(sent);
+  return returned;
 }
 
 } // namespace pd

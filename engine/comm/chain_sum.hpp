@@ -11,17 +11,16 @@
 /// Invariants:
 ///
 /// (1) Neighbours exchange at least one part and one sum, empty or not, so
-/// ranks
-///     that add different sizes notice.
+///     ranks that add different sizes notice.
 ///
-/// (2) A segment's sum cannot come before its part is out: both are in place.
+/// (2) Parts wait in scratch, sums land in place, and are posted for before
+///     their segment is added up here: they come only after its part is out.
 
 #pragma once
 
 #include "engine/comm/communicator.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <span>
 
 namespace pd {
@@ -32,22 +31,23 @@ public:
   chain_sum(communicator& group, std::span<float> data, std::uint64_t tag);
 
   /// Takes a second thread where parts go up while sums come down.
-  /// Errors: of the transfers, and nothing is posted after the first.
+  /// Errors: of the transfers, which end all others of the sum.
   [[nodiscard]] result<void> run();
 
 private:
+  class incoming;
+  class outgoing;
+
   [[nodiscard]] std::span<float> segment(std::int64_t index) const;
   [[nodiscard]] std::span<float> scratch(std::int64_t index) const;
+  [[nodiscard]] int before() const { return group_.rank() - 1; }
+  [[nodiscard]] int behind() const { return group_.rank() + 1; }
   [[nodiscard]] bool is_first() const { return group_.rank() == 0; }
-  [[nodiscard]] bool is_last() const {
-    return group_.rank() + 1 == group_.size();
-  }
+  [[nodiscard]] bool is_last() const { return behind() == group_.size(); }
 
-  transfer receive(int peer, traffic kind, std::span<float> into);
-  transfer send(int peer, traffic kind, std::span<const float> from);
-
-  result<void> carry_up();
-  result<void> carry_down();
+  result<void> send_parts();
+  result<void> add_parts();
+  result<void> return_sums();
 
   communicator& group_;
   std::span<float> data_;

@@ -17,8 +17,8 @@ result<void> wait_all(std::span<transfer> all) {
 } // namespace
 
 communicator::communicator(int rank, int size, std::int64_t segment_bytes,
-                           sum_route route)
-  : rank_{rank}, size_{size}, segment_bytes_{segment_bytes}, route_{route} {
+                           const sum_loads& loads)
+  : rank_{rank}, size_{size}, segment_bytes_{segment_bytes}, loads_{loads} {
   PD_ASSERT(rank >= 0 && rank < size);
   PD_ASSERT(segment_bytes > 0 && segment_bytes % 4 == 0);
 }
@@ -50,9 +50,14 @@ result<void> communicator::end_collective(result<void> outcome) {
 
 result<void> communicator::sum(std::span<float> data) {
   const auto tag = collectives_++;
-  return end_collective(route_ == sum_route::chain
+  return end_collective(route_of(data.size_bytes()) == sum_route::chain
                           ? chain_sum{*this, data, tag}.run()
                           : segmented_sum{*this, data, tag}.run());
+}
+
+sum_route communicator::route_of(std::size_t bytes) const {
+  return best_sum_route(loads_, static_cast<std::int64_t>(bytes),
+                        segment_bytes_);
 }
 
 result<void> communicator::barrier() {

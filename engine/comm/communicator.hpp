@@ -63,6 +63,9 @@ public:
   /// is gone; interrupted if closed.
   [[nodiscard]] virtual result<void> sum(std::span<float> data);
 
+  /// The way that a sum of so many bytes takes.
+  [[nodiscard]] sum_route route_of(std::size_t bytes) const;
+
   /// Returns when every rank has called it. Errors: as sum().
   [[nodiscard]] virtual result<void> barrier();
 
@@ -74,7 +77,7 @@ public:
 protected:
   /// @pre segment_bytes is a multiple of 4
   communicator(int rank, int size, std::int64_t segment_bytes,
-               sum_route route = sum_route::at_home);
+               const sum_loads& loads = {});
 
   virtual transfer post_receive(const transfer_key& key, transfer_size size,
                                 std::byte* into) = 0;
@@ -95,7 +98,7 @@ private:
   int rank_;
   int size_;
   std::int64_t segment_bytes_;
-  sum_route route_;
+  sum_loads loads_;
   std::uint64_t collectives_ = 0; ///< begun; tags them
   std::vector<float> scratch_;    ///< of sums: some segments
 };

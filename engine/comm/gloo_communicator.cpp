@@ -24,9 +24,9 @@ constexpr std::chrono::milliseconds connect_timeout{10'000};
 
 class gloo_communicator final : public communicator {
 public:
-  gloo_communicator(const gloo_options& options, sum_route route,
+  gloo_communicator(const gloo_options& options, const sum_loads& loads,
                     std::shared_ptr<gloo_group> group)
-    : communicator{options.rank, options.size, options.segment_bytes, route},
+    : communicator{options.rank, options.size, options.segment_bytes, loads},
       group_{std::move(group)} {}
   ~gloo_communicator() override { group_->close(closed_error()); }
 
@@ -109,8 +109,8 @@ result<std::string> meet_rank(rendezvous_store& store,
   return end == std::string::npos ? "" : theirs.substr(end + 1);
 }
 
-/// The way of sums, when all are here.
-result<sum_route> meet_all(rendezvous_store& store, const gloo_options& options,
+/// What sums are to their machines, when all are here.
+result<sum_loads> meet_all(rendezvous_store& store, const gloo_options& options,
                            clock::time_point deadline) {
   std::map<std::string, int> numbers;
   std::vector<int> machines;
@@ -119,7 +119,7 @@ result<sum_route> meet_all(rendezvous_store& store, const gloo_options& options,
     const auto next = static_cast<int>(numbers.size());
     machines.push_back(numbers.emplace(std::move(name), next).first->second);
   }
-  return best_sum_route(machines);
+  return sum_loads_of(machines);
 }
 
 std::shared_ptr<gloo::transport::Device>
@@ -154,11 +154,11 @@ result<std::unique_ptr<communicator>> join(rendezvous_store& store,
   PD_CHECK(check_options(options));
   const auto deadline = clock::now() + options.timeout;
   PD_CHECK(say_hello(store, options));
-  PD_TRY(const auto route, meet_all(store, options, deadline));
+  PD_TRY(const auto loads, meet_all(store, options, deadline));
   PD_TRY(auto connected, connect(store, options, deadline));
   auto group = std::make_shared<gloo_group>(std::move(connected));
   std::unique_ptr<communicator> made =
-    std::make_unique<gloo_communicator>(options, route, group);
+    std::make_unique<gloo_communicator>(options, loads, group);
   group->start();
   return made;
 }

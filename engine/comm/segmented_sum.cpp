@@ -8,9 +8,8 @@ namespace pd {
 
 namespace {
 
-constexpr std::int64_t reduce_lag = 1; // segments posted ahead of the adding
-constexpr std::int64_t finish_lag = 3; // segments on their way at once
-constexpr std::int64_t scratch_slots = reduce_lag + 1;
+constexpr std::int64_t bytes_ahead = 128 << 10; // posted ahead of the adding
+constexpr std::int64_t bytes_on_way = 1 << 20;  // at once
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -29,8 +28,11 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
       std::max<std::int64_t>(1, ceil_div(std::ssize(data), group.size())))},
     segments_{std::max<std::int64_t>(
       1, ceil_div(ceil_div(std::ssize(data), group.size()), segment_elems_))} {
+  const auto bytes = 4 * segment_elems_;
+  reduce_lag_ = std::max<std::int64_t>(1, bytes_ahead / bytes);
+  finish_lag_ = std::max<std::int64_t>(3, bytes_on_way / bytes);
   const auto wanted = static_cast<std::size_t>(
-    std::min(scratch_slots, segments_) * group.size() * segment_elems_);
+    std::min(scratch_slots(), segments_) * group.size() * segment_elems_);
   if (scratch_.size() < wanted)
     scratch_.resize(wanted);
 }
@@ -38,9 +40,9 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
 std::int64_t segmented_sum::segment_elems_of(const communicator& group,
                                              std::int64_t shard_elems) {
   const auto most = group.segment_bytes_;
-  const auto bytes = group.route_ == sum_route::at_home
+  const auto bytes = group.loads_.exchange == 0
                        ? most
-                       : segment_bytes_of(4 * shard_elems, most);
+                       : exchange_segment_bytes(4 * shard_elems, most);
   return std::min(bytes / 4, shard_elems);
 }
 
@@ -58,7 +60,7 @@ std::span<float> segmented_sum::slice(int owner, std::int64_t segment) const {
 }
 
 std::span<float> segmented_sum::scratch(int peer, std::int64_t segment) {
-  const auto slot = segment % scratch_slots * group_.size() + peer;
+  const auto slot = segment % scratch_slots() * group_.size() + peer;
   return std::span{scratch_}.subspan(
     static_cast<std::size_t>(slot * segment_elems_),
     slice(group_.rank(), segment).size());
@@ -127,12 +129,12 @@ result<void> segmented_sum::finish() {
 result<void> segmented_sum::run() {
   if (group_.size() == 1)
     return {};
-  for (std::int64_t i = 0; i < segments_ + finish_lag; ++i) {
+  for (std::int64_t i = 0; i < segments_ + finish_lag_; ++i) {
     if (i < segments_)
       post(i);
-    if (i >= reduce_lag && i - reduce_lag < segments_)
-      PD_CHECK(reduce(i - reduce_lag));
-    if (i >= finish_lag)
+    if (i >= reduce_lag_ && i - reduce_lag_ < segments_)
+      PD_CHECK(reduce(i - reduce_lag_));
+    if (i >= finish_lag_)
       PD_CHECK(finish());
   }
   return {};

@@ -42,6 +42,7 @@ private:
 
   [[nodiscard]] static std::int64_t segment_elems_of(const communicator& group,
                                                      std::int64_t shard_elems);
+  [[nodiscard]] std::int64_t scratch_slots() const { return reduce_lag_ + 1; }
   [[nodiscard]] std::int64_t shard_begin(int owner) const;
   [[nodiscard]] std::span<float> slice(int owner, std::int64_t segment) const;
   [[nodiscard]] std::span<float> scratch(int peer, std::int64_t segment);
@@ -61,7 +62,9 @@ private:
   std::vector<float>& scratch_; ///< the group's: it grows once
   std::int64_t segment_elems_;
   std::int64_t segments_;
-  std::deque<step> steps_; ///< begun and not finished, the oldest first
+  std::int64_t reduce_lag_ = 1; ///< segments posted ahead of the adding
+  std::int64_t finish_lag_ = 3; ///< segments on their way at once
+  std::deque<step> steps_;      ///< begun and not finished, the oldest first
   std::int64_t finished_ = 0;
 };
 

@@ -1,4 +1,5 @@
-/// Reads cluster files, configs/*.toml (docs/planning-reference.md has their keys).
+/// Reads cluster files, configs/*.toml (docs/planning-reference.md has their
+/// keys).
 ///
 ///     [[worker]]                        one for each, group by group
 ///     address = "10.0.0.1:7400"

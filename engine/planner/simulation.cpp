@@ -403,17 +403,17 @@ private:
       return;
     own.is_busy = true;
     const auto bytes = bytes_of_first_sum(stage);
-    const auto& plan = plans_[at(stage)];
-    own.flows_left = bytes > 0 ? plan.flows().size() : 0;
+    const auto& way = plans_[at(stage)].way_of(bytes);
+    own.flows_left = bytes > 0 ? way.flows.size() : 0;
     if (own.flows_left == 0)
       return push_sum(stage);
-    for (const auto& each : plan.flows())
+    for (const auto& each : way.flows)
       flows_.begin(
         {bytes * each.bytes, each.out, each.in, each.connections, -stage - 1},
         now_);
     for (int r = 0; r < place_.replicas(stage); ++r)
       made_.reduced_bytes[at(place_.worker_at(stage, r))] +=
-        bytes * plan.sent_share(r);
+        bytes * way.sent[at(r)];
   }
 
   [[nodiscard]] double bytes_of_first_sum(int stage) const {
@@ -425,7 +425,8 @@ private:
 
   void push_sum(int stage) {
     const auto bytes = bytes_of_first_sum(stage);
-    events_.push(now_ + plans_[at(stage)].latency_s(bytes),
+    const auto& way = plans_[at(stage)].way_of(bytes);
+    events_.push(now_ + way.delay_s(bytes),
                  {.worker = stage, .what = event::kind::sum});
   }
 

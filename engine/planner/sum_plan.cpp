@@ -41,91 +41,95 @@ int port_map::in(int level, int worker) const {
 
 // -- sums --------------------------------------------------------------------
 
-sum_plan::sum_plan(const fabric& net, const port_map& ports, int first,
-                   int count)
-  : net_{net},
-    ports_{ports},
-    first_{first},
-    count_{count},
-    kind_{chosen_kind()} {
-  if (net_.is_free() || count_ < 2)
-    return;
-  if (kind_ == reduction_kind::ring)
-    plan_ring();
-  else if (kind_ == reduction_kind::chain)
-    plan_chain();
-  else
-    plan_exchange();
+double sum_way::delay_s(double bytes) const {
+  const auto segment =
+    chain_segment_bytes(static_cast<std::int64_t>(bytes), most_at_once);
+  return latency_s
+         + std::min(static_cast<double>(segment), bytes) * fill_s_per_byte;
 }
 
-reduction_kind sum_plan::chosen_kind() const {
-  if (net_.reduction != reduction_kind::engine)
-    return net_.reduction;
-  std::vector<int> machines;
+sum_plan::sum_plan(const fabric& net, const port_map& ports, int first,
+                   int count)
+  : net_{net}, ports_{ports}, first_{first}, count_{count} {
+  way_.sent.resize(at(count));
+  if (net_.is_free() || count_ < 2)
+    return;
+  const auto kind = net_.reduction;
+  if (kind == reduction_kind::engine) {
+    loads_ = sum_loads_of(machines());
+    large_way_ = chain();
+  }
+  way_ = kind == reduction_kind::ring    ? ring()
+         : kind == reduction_kind::chain ? chain()
+                                         : exchange();
+}
+
+const sum_way& sum_plan::way_of(double bytes) const {
+  const auto route =
+    best_sum_route(loads_, static_cast<std::int64_t>(bytes), most_at_once);
+  return route == sum_route::chain ? large_way_ : way_;
+}
+
+/// By replica.
+std::vector<int> sum_plan::machines() const {
+  std::vector<int> made;
   for (int r = 0; r < count_; ++r)
-    machines.push_back(net_.machine_of(first_ + r));
-  return best_sum_route(machines) == sum_route::chain
-           ? reduction_kind::chain
-           : reduction_kind::exchange;
+    made.push_back(net_.machine_of(first_ + r));
+  return made;
 }
 
 double sum_plan::latency_of(int level) const {
   return net_.levels[at(level)].latency_s;
 }
 
-double sum_plan::latency_s(double bytes) const {
-  const auto segment =
-    segment_bytes_of(static_cast<std::int64_t>(bytes), most_at_once);
-  return latency_s_
-         + std::min(static_cast<double>(segment), bytes) * fill_s_per_byte_;
-}
-
-double sum_plan::sent_share(int replica) const {
-  if (flows_.empty())
-    return 0;
-  if (kind_ == reduction_kind::chain)
-    return replica == 0 || replica + 1 == count_ ? 1 : 2;
-  return 2.0 * (count_ - 1) / count_;
-}
-
 /// Each sends to the next, 2 (R - 1) times an R-th.
-void sum_plan::plan_ring() {
+sum_way sum_plan::ring() const {
   const int steps = 2 * (count_ - 1);
+  const double share = double(steps) / count_;
+  sum_way made{.flows = {}, .sent = std::vector(at(count_), share)};
   for (int r = 0; r < count_; ++r) {
     const int from = first_ + r;
     const int to = first_ + (r + 1) % count_;
     const int level = net_.level_between(from, to);
-    flows_.push_back(
-      {ports_.out(level, from), ports_.in(level, to), double(steps) / count_});
-    latency_s_ = std::max(latency_s_, steps * latency_of(level));
+    made.flows.push_back(
+      {ports_.out(level, from), ports_.in(level, to), share});
+    made.latency_s = std::max(made.latency_s, steps * latency_of(level));
   }
+  return made;
 }
 
-/// Each sends all to the next, and all back, once the first segment has gone all
-/// the way.
-void sum_plan::plan_chain() {
+/// Each sends all to the next, and all back, once the first segment has gone
+/// all the way.
+sum_way sum_plan::chain() const {
+  sum_way made{.flows = {}, .sent = std::vector(at(count_), 0.0)};
   for (int r = 0; r + 1 < count_; ++r) {
     const int from = first_ + r;
     const int to = from + 1;
     const int level = net_.level_between(from, to);
-    flows_.push_back({ports_.out(level, from), ports_.in(level, to), 1});
-    flows_.push_back({ports_.out(level, to), ports_.in(level, from), 1});
-    fill_s_per_byte_ += 2 / net_.levels[at(level)].bandwidth_bytes_per_s;
-    latency_s_ += 2 * latency_of(level);
+    made.flows.push_back({ports_.out(level, from), ports_.in(level, to), 1});
+    made.flows.push_back({ports_.out(level, to), ports_.in(level, from), 1});
+    made.fill_s_per_byte += 2 / net_.levels[at(level)].bandwidth_bytes_per_s;
+    made.latency_s += 2 * latency_of(level);
+    ++made.sent[at(r)];
+    ++made.sent[at(r + 1)];
   }
+  return made;
 }
 
 /// Each sends an R-th to each other one, and the sum of its own R-th.
-void sum_plan::plan_exchange() {
+sum_way sum_plan::exchange() const {
+  sum_way made{.flows = {},
+               .sent = std::vector(at(count_), 2.0 * (count_ - 1) / count_)};
   for (int l = 0; l < static_cast<int>(net_.levels.size()); ++l) {
     const auto here = count_in(l);
     const auto above = count_in(l + 1);
     for (const auto& [member, replicas] : here) {
       const int group = member / net_.levels[at(l)].machines;
       if (const int peers = above.at(group) - replicas; peers > 0)
-        add_exchange(l, member, double(replicas) * peers);
+        add_exchange(made, l, member, double(replicas) * peers);
     }
   }
+  return made;
 }
 
 /// How many replicas each member of a level has.
@@ -137,12 +141,13 @@ std::map<int, int> sum_plan::count_in(int level) const {
 }
 
 /// What became of the parts waits for the parts.
-void sum_plan::add_exchange(int level, int member, double pairs) {
+void sum_plan::add_exchange(sum_way& to, int level, int member,
+                            double pairs) const {
   const double share = 2.0 * pairs / count_;
   const int out = ports_.out_of(level, member);
-  flows_.push_back({out, no_port, share, pairs});
-  flows_.push_back({no_port, out + 1, share, pairs});
-  latency_s_ = std::max(latency_s_, 2 * latency_of(level));
+  to.flows.push_back({out, no_port, share, pairs});
+  to.flows.push_back({no_port, out + 1, share, pairs});
+  to.latency_s = std::max(to.latency_s, 2 * latency_of(level));
 }
 
 } // namespace pd

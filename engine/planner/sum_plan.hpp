@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "engine/base/sum_route.hpp"
 #include "engine/planner/fabric.hpp"
 #include "engine/planner/flows.hpp"
 
@@ -37,35 +38,41 @@ struct sum_flow {
   double connections = 1;
 };
 
-/// How replicas [first, first + count) sum, in the way of the fabric.
+/// One way of a sum.
+struct sum_way {
+  std::vector<sum_flow> flows; ///< none if links are free
+  std::vector<double> sent;    ///< by replica, for each byte of the sum
+  double latency_s = 0;        ///< of messages that wait for each other
+  double fill_s_per_byte = 0;  ///< of a chain's segment
+
+  /// Of a sum of so many bytes, beside what its flows take.
+  [[nodiscard]] double delay_s(double bytes) const;
+};
+
+/// How replicas [first, first + count) sum.
 class sum_plan {
 public:
   /// Keeps references.
   sum_plan(const fabric& net, const port_map& ports, int first, int count);
 
-  /// None if links are free.
-  [[nodiscard]] const std::vector<sum_flow>& flows() const { return flows_; }
-  /// Of a sum of so many bytes, beside what its flows take.
-  [[nodiscard]] double latency_s(double bytes) const;
-  /// What a replica sends, for each byte of the sum.
-  [[nodiscard]] double sent_share(int replica) const;
+  /// The fabric's way for so many bytes.
+  [[nodiscard]] const sum_way& way_of(double bytes) const;
 
 private:
-  [[nodiscard]] reduction_kind chosen_kind() const;
+  [[nodiscard]] std::vector<int> machines() const;
   [[nodiscard]] double latency_of(int level) const;
   [[nodiscard]] std::map<int, int> count_in(int level) const;
-  void plan_ring();
-  void plan_chain();
-  void plan_exchange();
-  void add_exchange(int level, int member, double pairs);
+  [[nodiscard]] sum_way ring() const;
+  [[nodiscard]] sum_way chain() const;
+  [[nodiscard]] sum_way exchange() const;
+  void add_exchange(sum_way& to, int level, int member, double pairs) const;
 
   const fabric& net_;
   const port_map& ports_;
   int first_, count_;
-  reduction_kind kind_;
-  std::vector<sum_flow> flows_;
-  double latency_s_ = 0;       ///< of messages that wait for each other
-  double fill_s_per_byte_ = 0; ///< of a chain's segment
+  sum_loads loads_;
+  sum_way way_;       ///< the fabric's, or the engine's of small sums
+  sum_way large_way_; ///< the engine's of large ones
 };
 
 } // namespace pd

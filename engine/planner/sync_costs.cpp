@@ -7,78 +7,86 @@ namespace pd {
 
 namespace {
 
+/// Of which a segment is a 64th.
+constexpr std::int64_t large_sum = 1 << 30;
+
 /// Workers next to each other.
-struct span {
+struct workers_span {
   int first = 0;
   int last = 0;
 
-  [[nodiscard]] int workers() const { return last - first + 1; }
+  [[nodiscard]] int count() const { return last - first + 1; }
   /// Those in the group `index` of `size` workers.
-  [[nodiscard]] span within(int index, int size) const {
+  [[nodiscard]] workers_span within(int index, int size) const {
     return {std::max(first, index * size),
             std::min(last, (index + 1) * size - 1)};
   }
 };
 
-/// What the busiest member, of `size` workers, sends of each byte to the
-/// others: of `part` it is one, `all` add up.
-struct load {
-  double exchange = 0;
-  double chain = 0;
-};
-
-load load_of(span part, int size, int all) {
+/// Of members of `size` workers, for a sum of which `part` is one and `all`
+/// workers add up.
+sum_loads member_loads(workers_span part, int size, int all) {
   const int begin = part.first / size;
   const int end = part.last / size;
   if (begin == end)
     return {};
   const bool has_middle = end - begin > 1;
-  const std::array members{part.within(begin, size).workers(),
+  const std::array members{part.within(begin, size).count(),
                            has_middle ? size : 0,
-                           part.within(end, size).workers()};
+                           part.within(end, size).count()};
   double most = 0;
   for (const int here : members)
-    most = std::max(most, double(here) * (part.workers() - here));
-  return {2 * most / all, has_middle ? 2.0 : 1.0};
+    most = std::max(most, double(here) * (part.count() - here));
+  return {2 * most / all, has_middle ? 2.0 : 1.0, end - begin};
 }
 
-/// Of all groups of `whole` workers, the busiest.
-load busiest(span stage, int size, int whole) {
-  load most;
-  for (int i = stage.first / whole; i <= stage.last / whole; ++i) {
-    const auto here = load_of(stage.within(i, whole), size, stage.workers());
-    most = {std::max(most.exchange, here.exchange),
-            std::max(most.chain, here.chain)};
-  }
-  return most;
+/// The greatest of all groups of `whole` workers, and all borders. All groups
+/// between the first and the last are alike.
+sum_loads level_loads(workers_span stage, int size, int whole) {
+  const int begin = stage.first / whole;
+  const int end = stage.last / whole;
+  sum_loads made;
+  const auto add = [&](int group, int times) {
+    const auto here =
+      member_loads(stage.within(group, whole), size, stage.count());
+    made = {std::max(made.exchange, here.exchange),
+            std::max(made.chain, here.chain),
+            made.borders + times * here.borders};
+  };
+  add(begin, 1);
+  if (end > begin)
+    add(end, 1);
+  if (end > begin + 1)
+    add(begin + 1, end - begin - 1);
+  return made;
 }
 
 } // namespace
 
-sum_route route_of(const cluster& on, int place, int replicas) {
-  const span stage{place, place + replicas - 1};
+sum_loads loads_of(const cluster& on, int place, int replicas) {
   const int machine = on.group_workers(on.levels.size() > 1 ? 1 : 0);
-  const auto load = load_of(stage, machine, replicas);
-  if (load.exchange == 0)
-    return sum_route::at_home;
-  return load.chain < load.exchange ? sum_route::chain : sum_route::exchange;
+  return member_loads({place, place + replicas - 1}, machine, replicas);
 }
 
 double sync_seconds_per_byte(const cluster& on, int place, int replicas) {
   if (replicas == 1)
     return 0;
-  const span stage{place, place + replicas - 1};
-  const bool is_chain = route_of(on, place, replicas) == sum_route::chain;
-  const int top = on.level_between(stage.first, stage.last);
+  const workers_span stage{place, place + replicas - 1};
+  const bool is_chain =
+    best_sum_route(loads_of(on, place, replicas), large_sum, large_sum)
+    == sum_route::chain;
   double slowest = 0;
-  for (int level = 0; level <= top; ++level) {
-    const auto load =
-      busiest(stage, on.group_workers(level), on.group_workers(level + 1));
-    const auto& links = on.levels[static_cast<std::size_t>(level)];
-    slowest = std::max(slowest, (is_chain ? load.chain : load.exchange)
-                                  / links.bandwidth_bytes_per_s);
+  double fill = 0;
+  for (int level = 0; level < std::ssize(on.levels); ++level) {
+    const auto loads =
+      level_loads(stage, on.group_workers(level), on.group_workers(level + 1));
+    const auto byte_s =
+      1 / on.levels[static_cast<std::size_t>(level)].bandwidth_bytes_per_s;
+    slowest =
+      std::max(slowest, (is_chain ? loads.chain : loads.exchange) * byte_s);
+    fill += 2 * loads.borders * chain_segment_share * byte_s;
   }
-  return slowest;
+  return is_chain ? slowest + fill : slowest;
 }
 
 } // namespace pd

@@ -9,14 +9,13 @@
 
 namespace pd {
 
-/// Of a sum over the workers [place, place + replicas), which are next to each
-/// other: as best_sum_route of their machines, in a time that does not depend
-/// on their number. A machine is a group of level 1, or a worker if there is
-/// one level.
-[[nodiscard]] sum_route route_of(const cluster& on, int place, int replicas);
+/// What best_sum_route is told of the workers [place, place + replicas), which
+/// are next to each other, in a time that does not depend on their number. A
+/// machine is a group of level 1, or a worker if there is one level.
+[[nodiscard]] sum_loads loads_of(const cluster& on, int place, int replicas);
 
-/// Seconds for each byte of that sum. A transfer loads the lowest level that
-/// joins both ends, and no other.
+/// Seconds for each byte of a large sum over them. A transfer loads the lowest
+/// level that joins both ends, and no other.
 [[nodiscard]] double sync_seconds_per_byte(const cluster& on, int place,
                                            int replicas);
 

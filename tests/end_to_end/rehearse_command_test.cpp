@@ -127,6 +127,21 @@ TEST_CASE("a rehearsal keeps the scales of its job unless told otherwise",
   const auto made = nlohmann::json::parse(done.out);
   CHECK(made["time_scale"] == 0.5);
   CHECK(made["byte_scale"] == 2);
+  CHECK(made["seconds"] < 0.5);       // ten times 3 ms
+  CHECK(made["minibatch_s"] > 0.005); // of the cluster
+}
+
+TEST_CASE("a rehearsal of few minibatches is not faster than its work",
+          "[end_to_end][rehearse]") {
+  const scratch_folder here;
+  for (const auto* count : {"1", "2", "3", "4", "7"}) {
+    const auto done = run(here, {"rehearse", here.write("job.toml", job()),
+                                 "--profile", here.write("graph.txt", graph()),
+                                 "--minibatches", count, "--json"});
+    REQUIRE(done.status == 0);
+    CAPTURE(count);
+    CHECK(nlohmann::json::parse(done.out)["minibatch_s"] > 0.0055);
+  }
 }
 
 TEST_CASE("a rehearsal on machines of namespaces leaves nothing behind",
@@ -165,6 +180,7 @@ TEST_CASE("the links of a lab are measured to be what it was asked for",
   REQUIRE(ended == 0);
   const auto levels = nlohmann::json::parse(read(here / "out"))["levels"];
   REQUIRE(levels.size() == 2);
+  CHECK(levels[1]["level"] == 1);
   CHECK(levels[0]["to_worker"] == 1);
   CHECK(levels[1]["to_worker"] == 2);
   CHECK(levels[0]["bandwidth_bytes_per_s"] > 5e6); // their loopback
@@ -183,6 +199,11 @@ TEST_CASE("what netlab and rehearse cannot take is refused with status 2",
     CHECK(status_of(netlab + wrong + quiet) == 2);
     CHECK_THAT(read(here / "err"), Catch::StartsWith("tools/netlab: "));
   }
+  for (const auto* scale : {"nan", "0", "-1", "x"})
+    CHECK(run(here,
+              {"rehearse", here.write("j.toml", job()), "--byte-scale", scale})
+            .status
+          == 2);
   const auto no_profile = run(here, {"rehearse", here.write("j.toml", job())});
   CHECK(no_profile.status == 2);
   CHECK_THAT(no_profile.err, Catch::Contains("wanted --profile"));

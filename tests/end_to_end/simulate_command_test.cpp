@@ -107,6 +107,10 @@ TEST_CASE("what cannot be profiled or simulated is one line and status 2",
   };
   fails({"profile", job}, "wanted JOB and -o PROFILE, or --link");
   fails({"profile", "--link", "--cluster", bad}, "bad.json:1");
+  const auto alone =
+    in.write("alone.toml", "[[worker]]\naddress = \"a:1\"\n[network]\n"
+                           "bandwidth_bytes_per_s = 1e9\n");
+  fails({"profile", "--link", "--cluster", alone}, "wanted two workers");
   fails(
     {"profile", "--link", "--cluster", PD_SOURCE_DIR "/configs/v100_4x4.toml"},
     "worker 0: wanted one in a network namespace");

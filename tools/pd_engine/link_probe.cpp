@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -49,7 +50,7 @@ public:
     if (process_ != 0)
       return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::_exit(work() ? 0 : 1);
+    ::_exit(ends_well(work) ? 0 : 1);
   }
   child(const child&) = delete;
   child& operator=(const child&) = delete;
@@ -61,6 +62,14 @@ public:
   }
 
 private:
+  static bool ends_well(const std::function<bool()>& work) {
+    try {
+      return work();
+    } catch (const std::exception&) { // it says nothing, and is told of so
+      return false;
+    }
+  }
+
   pid_t process_;
 };
 
@@ -74,6 +83,9 @@ struct link_end {
 result<void> enter(const std::string& network_namespace) {
   if (network_namespace.empty())
     return {};
+  if (network_namespace.find('/') != std::string::npos)
+    return error{errc::bad_value,
+                 "network namespace: wanted a name without '/'"};
   const auto path = "/run/netns/" + network_namespace;
   const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool is_in = opened >= 0 && ::setns(opened, CLONE_NEWNET) == 0;
@@ -113,6 +125,14 @@ spoken spoken_of(const result<measured_link>& found) {
   return made;
 }
 
+/// Within a minute.
+bool hears(int from, spoken& into) {
+  constexpr int limit_ms = 60'000;
+  pollfd wanted{from, POLLIN, 0};
+  return ::poll(&wanted, 1, limit_ms) == 1
+         && ::read(from, &into, sizeof into) == ssize_t{sizeof into};
+}
+
 /// Both ends are processes of their own, since a namespace is for good.
 result<measured_link> probe_gloo(const link_end& from, const link_end& to,
                                  const link_timing_options& options = {}) {
@@ -129,10 +149,11 @@ result<measured_link> probe_gloo(const link_end& from, const link_end& to,
   const child second{[&] { return says(1, to); }};
   ::close(ends[1]);
   spoken heard;
-  const auto got = ::read(ends[0], &heard, sizeof heard);
+  const bool has_heard = hears(ends[0], heard);
   ::close(ends[0]);
-  if (got != ssize_t{sizeof heard})
-    return error{errc::io, "no process that measures can be started"};
+  if (!has_heard)
+    return error{errc::io, "no answer of the processes that measure: wanted "
+                           "one within a minute"};
   if (heard.failure[0] != '\0')
     return error{errc::io, heard.failure.data()};
   return heard.figures;
@@ -190,8 +211,11 @@ result<std::vector<probed_level>> probe_levels(const cluster& on) {
     PD_TRY(const auto here, end_of(on, 0));
     PD_TRY(const auto there, end_of(on, to));
     PD_TRY(const auto found, probe_gloo(here, there, options_for(at)));
-    made.push_back({to, found});
+    made.push_back({level, to, found});
   }
+  if (made.empty())
+    return error{errc::bad_value,
+                 "cluster: wanted two workers to measure between, got one"};
   return made;
 }
 

@@ -23,12 +23,14 @@ struct probed_link {
 
 /// A level of a cluster: between worker 0 and the first one of the next group.
 struct probed_level {
+  int level = 0; ///< index in [network]
   int to_worker = 0;
   measured_link figures;
 };
 
 /// Between two processes over Gloo for each level, in their namespaces, in
-/// messages that take about 10 ms by what the cluster says of the level. Forks.
+/// messages that take about 10 ms by what the cluster says of the level; levels
+/// of one machine are left out. Gives up after a minute for each. Forks.
 /// @pre this process has one thread, and on.validate()
 /// Errors: bad_value if a worker is in no namespace; io if it cannot be
 /// entered; as above.

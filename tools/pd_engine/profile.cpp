@@ -120,7 +120,8 @@ nlohmann::ordered_json to_json(const std::vector<probed_level>& from) {
   nlohmann::ordered_json made{{"format", "pd-engine links"}};
   for (const auto& each : from)
     made["levels"].push_back(
-      {{"to_worker", each.to_worker},
+      {{"level", each.level},
+       {"to_worker", each.to_worker},
        {"latency_s", each.figures.latency_s},
        {"bandwidth_bytes_per_s", each.figures.bandwidth_bytes_per_s}});
   return made;
@@ -182,11 +183,15 @@ void add_profile(CLI::App& app, command_context& context) {
   app.add_option("--warmups", given->warmups, "steps before that")
     ->check(CLI::Range(0, 100000))
     ->capture_default_str();
-  app.add_flag("--link", given->measures_link,
-               "measure latency and bandwidth between two workers instead");
-  app.add_option("--cluster", given->cluster,
-                 "with --link: between the workers of this cluster file, a "
-                 "figure for each level");
+  auto* const link =
+    app.add_flag("--link", given->measures_link,
+                 "measure latency and bandwidth between two workers instead");
+  app
+    .add_option("--cluster", given->cluster,
+                "with --link: between the workers of this cluster file, a "
+                "figure for each level")
+    ->needs(link)
+    ->check(CLI::ExistingFile);
   app.add_flag("--json", given->is_json, "print one JSON object");
   app.callback([given, &context] {
     const auto done = given->measures_link ? profile_links(*given)

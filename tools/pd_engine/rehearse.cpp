@@ -32,14 +32,27 @@ struct update_time {
   double s = 0;
 };
 
-/// Seconds a minibatch in the later half of the updates: the pipeline is full.
+/// A worker tells of an update with what it does next, and of the last ones at
+/// once: the first of those, told in far less than an update takes.
+std::size_t first_of_the_end(const std::vector<update_time>& updates) {
+  const auto mean = updates.back().s / static_cast<double>(updates.size());
+  auto index = updates.size() - 1;
+  while (index > 0 && updates[index].s - updates[index - 1].s < 0.1 * mean)
+    --index;
+  return index;
+}
+
+/// Seconds a minibatch in the later half of the updates, when the pipeline is
+/// full; of the whole run if there are too few to tell.
 double steady_seconds(const std::vector<update_time>& updates) {
+  const auto end = first_of_the_end(updates);
+  const auto middle = updates.size() / 2;
   const auto& last = updates.back();
-  const auto& middle = updates[updates.size() / 2];
-  if (last.minibatch == middle.minibatch)
+  if (end <= middle || updates.size() < 8)
     return last.s / static_cast<double>(last.minibatch + 1);
-  return (last.s - middle.s)
-         / static_cast<double>(last.minibatch - middle.minibatch);
+  return (updates[end].s - updates[middle].s)
+         / static_cast<double>(updates[end].minibatch
+                               - updates[middle].minibatch);
 }
 
 struct rehearsal {
@@ -152,6 +165,23 @@ result<void> run(const rehearse_arguments& given, const registry& ops) {
 
 } // namespace
 
+namespace {
+
+/// CLI::Range lets what is no number pass.
+CLI::Validator between(double least, double most) {
+  return {[=](const std::string& given) {
+            double value = 0;
+            const bool is_number = CLI::detail::lexical_cast(given, value);
+            return is_number && value >= least && value <= most
+                     ? std::string{}
+                     : fmt::format("wanted a number from {} to {}, got {}",
+                                   least, most, given);
+          },
+          fmt::format("{} to {}", least, most)};
+}
+
+} // namespace
+
 void add_rehearse(CLI::App& app, command_context& context) {
   const auto given = std::make_shared<rehearse_arguments>();
   given->which.add_to(app);
@@ -165,15 +195,15 @@ void add_rehearse(CLI::App& app, command_context& context) {
     .add_option("--time-scale", given->time_scale,
                 "times the profile's times; else the job's "
                 "run.time_scale")
-    ->check(CLI::Range(1e-6, 1e6));
+    ->check(between(1e-6, 1e6));
   app
     .add_option("--byte-scale", given->byte_scale,
                 "times the profile's bytes; else the job's "
                 "run.byte_scale")
-    ->check(CLI::Range(1e-9, 1e3));
+    ->check(between(1e-9, 1e3));
   app
     .add_option("--minibatches", given->minibatches, "how many; 0: 16 a worker")
-    ->check(CLI::Range(0.0, 1e9));
+    ->check(between(0, 1e9));
   app.add_flag("--json", given->is_json, "print one JSON object");
   app.callback([given, &context] {
     if (const auto done = run(*given, context.ops); !done)

@@ -16,37 +16,51 @@ std::vector<int> machines_of(int count, int ranks) {
   return made;
 }
 
+sum_route route_of(const std::vector<int>& machines, std::int64_t bytes) {
+  return best_sum_route(sum_loads_of(machines), bytes, 1 << 20);
+}
+
 } // namespace
 
 TEST_CASE("an exchange sends what each rank of a machine owes all others",
           "[base][sum_route]") {
-  CHECK(exchange_load(machines_of(1, 4)) == 0);
-  CHECK(exchange_load(machines_of(4, 1)) == Approx(2 * 3 / 4.0));
-  CHECK(exchange_load(machines_of(4, 4)) == Approx(2 * 4 * 12 / 16.0));
-  CHECK(exchange_load(std::vector{0, 0, 1}) == Approx(2 * 2 * 1 / 3.0));
+  CHECK(sum_loads_of(machines_of(1, 4)).exchange == 0);
+  CHECK(sum_loads_of(machines_of(4, 1)).exchange == Approx(2 * 3 / 4.0));
+  CHECK(sum_loads_of(machines_of(4, 4)).exchange == Approx(2 * 4 * 12 / 16.0));
+  CHECK(sum_loads_of(std::vector{0, 0, 1}).exchange == Approx(2 * 2 * 1 / 3.0));
 }
 
 TEST_CASE("a chain passes each border of two machines once a way",
           "[base][sum_route]") {
-  CHECK(chain_load(machines_of(1, 4)) == 0);
-  CHECK(chain_load(machines_of(2, 4)) == 1);
-  CHECK(chain_load(machines_of(4, 4)) == 2);
-  CHECK(chain_load(std::vector{0, 1, 0, 1}) == 3);
+  CHECK(sum_loads_of(machines_of(1, 4)).chain == 0);
+  CHECK(sum_loads_of(machines_of(2, 4)).chain == 1);
+  CHECK(sum_loads_of(machines_of(4, 4)).chain == 2);
+  CHECK(sum_loads_of(machines_of(4, 4)).borders == 3);
+  CHECK(sum_loads_of(std::vector{0, 1, 0, 1}).chain == 3);
 }
 
-TEST_CASE("ranks that share machines sum along a chain, others by an exchange",
+TEST_CASE("a large sum takes the chain where that loads links less",
           "[base][sum_route]") {
-  CHECK(best_sum_route(machines_of(1, 8)) == sum_route::at_home);
-  CHECK(best_sum_route(machines_of(8, 1)) == sum_route::exchange);
-  CHECK(best_sum_route(machines_of(2, 2)) == sum_route::chain);
-  CHECK(best_sum_route(machines_of(4, 4)) == sum_route::chain);
-  CHECK(best_sum_route(std::vector{0, 1, 0, 1, 0, 1}) == sum_route::exchange);
+  constexpr std::int64_t bytes = 64 << 20;
+  CHECK(route_of(machines_of(1, 8), bytes) == sum_route::at_home);
+  CHECK(route_of(machines_of(8, 1), bytes) == sum_route::exchange);
+  CHECK(route_of(machines_of(2, 2), bytes) == sum_route::chain);
+  CHECK(route_of(machines_of(4, 4), bytes) == sum_route::chain);
+  CHECK(route_of({0, 1, 0, 1, 0, 1}, bytes) == sum_route::exchange);
+}
+
+TEST_CASE("small sums and long ways are no chain's", "[base][sum_route]") {
+  CHECK(route_of(machines_of(4, 4), 1000) == sum_route::exchange);
+  CHECK(route_of(machines_of(4, 4), 0) == sum_route::exchange);
+  CHECK(route_of(machines_of(128, 2), 64 << 20) == sum_route::exchange);
 }
 
 TEST_CASE("what goes through a link goes as 64 parts, within bounds",
           "[base][sum_route]") {
-  CHECK(segment_bytes_of(0, 1 << 20) == 64 << 10);
-  CHECK(segment_bytes_of(64 << 18, 1 << 20) == 1 << 18);
-  CHECK(segment_bytes_of(std::int64_t{1} << 33, 1 << 20) == 1 << 20);
-  CHECK(segment_bytes_of(100, 256) == 256);
+  CHECK(chain_segment_bytes(0, 1 << 20) == 64 << 10);
+  CHECK(chain_segment_bytes(64 << 18, 1 << 20) == 1 << 18);
+  CHECK(chain_segment_bytes(std::int64_t{1} << 33, 1 << 20) == 1 << 20);
+  CHECK(chain_segment_bytes(100, 256) == 256);
+  CHECK(exchange_segment_bytes(100, 1 << 20) == 256 << 10);
+  CHECK(exchange_segment_bytes(64 << 19, 1 << 20) == 1 << 19);
 }

@@ -54,7 +54,7 @@ TEST_CASE("close frees every waiter, here and at the peers", "[comm][close]") {
 
 TEST_CASE("close frees a sum and a barrier that wait for a rank",
           "[comm][close]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   const auto closes_here = GENERATE(true, false);
   const auto is_sum = GENERATE(true, false);
   const auto group = make_group(kind, 3);
@@ -79,7 +79,7 @@ TEST_CASE("close frees a sum and a barrier that wait for a rank",
 
 TEST_CASE("who leaves out of a barrier frees a rank that waits for another",
           "[comm][close]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   const auto group = make_group(kind, 3); // rank 2 never comes
   std::vector<std::future<std::string>> waiting;
   for (std::size_t r = 0; r < 2; ++r)
@@ -139,7 +139,7 @@ TEST_CASE("what was sent before a close arrives after it", "[comm][close]") {
 
 TEST_CASE("a rank may leave right after a sum or barrier that others still end",
           "[comm][close]") {
-  const auto kind = GENERATE(as<std::string>{}, "local", "gloo");
+  const auto kind = GENERATE(as<std::string>{}, "local", "gloo", "chain");
   for (int i = 0; i < 5; ++i)
     CHECK(on_all_ranks(make_group(kind, 3, 256), add_meet_and_leave)
           == all_fine(3));

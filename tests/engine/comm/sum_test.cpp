@@ -97,9 +97,20 @@ TEST_CASE("adding in order may write to any of its parts", "[comm][sum]") {
   }
 }
 
-TEST_CASE("a sum along a chain takes many segments at once", "[comm][sum]") {
+TEST_CASE("a sum along a chain of many segments has the bits of any other",
+          "[comm][sum]") {
   const auto size = GENERATE(3, 5);
-  CHECK(wrong_ranks(make_group("chain", size, 8 << 10), 1'000'003) == 0);
+  const auto group = make_group("chain", size, 8 << 10);
+  CHECK(group[0]->route_of(4'000'012) == sum_route::chain);
+  CHECK(wrong_ranks(group, 1'000'003) == 0);
+}
+
+TEST_CASE("ranks know by their machines which way a sum takes", "[comm][sum]") {
+  CHECK(make_group("local", 3)[0]->route_of(1 << 24) == sum_route::at_home);
+  CHECK(make_group("gloo", 3)[0]->route_of(1 << 24) == sum_route::at_home);
+  const auto machines = make_group("chain", 3);
+  CHECK(machines[2]->route_of(1 << 24) == sum_route::chain);
+  CHECK(machines[2]->route_of(1 << 10) == sum_route::exchange);
 }
 
 TEST_CASE("a sum of different sizes is an error at every rank", "[comm][sum]") {

@@ -1,7 +1,7 @@
 /// The planner's oracle: it tries every chain of closed sets of nodes and every
-/// way to spread workers over it, from the definitions in docs/planning-reference.md. It
-/// shares no code with the planner but the types of its input, and takes as
-/// long as it takes.
+/// way to spread workers over it, from the definitions in
+/// docs/planning-reference.md. It shares no code with the planner but the types
+/// of its input, and takes as long as it takes.
 
 #pragma once
 

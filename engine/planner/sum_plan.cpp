@@ -72,9 +72,9 @@ const sum_way& sum_plan::way_of(double bytes) const {
 
 /// By replica.
 std::vector<int> sum_plan::machines() const {
-  std::vector<int> made;
+  std::vector<int> made(at(count_));
   for (int r = 0; r < count_; ++r)
-    made.push_back(net_.machine_of(first_ + r));
+    made[at(r)] = net_.machine_of(first_ + r);
   return made;
 }
 

@@ -196,7 +196,7 @@ TEST_CASE("what netlab and rehearse cannot take is refused with status 2",
        {"", "up", "up --machines x --bandwidth 1", "up --machines 2",
         "run --machines 2 --bandwidth 1e6", "up --machine 2"}) {
     INFO(wrong);
-    CHECK(status_of(netlab + wrong + quiet) == 2);
+    CHECK(status_of(std::string{netlab}.append(wrong).append(quiet)) == 2);
     CHECK_THAT(read(here / "err"), Catch::StartsWith("tools/netlab: "));
   }
   for (const auto* scale : {"nan", "0", "-1", "x"})

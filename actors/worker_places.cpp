@@ -2,6 +2,16 @@
 
 namespace pd {
 
+result<worker_place> place_of(const cluster& on, int worker) {
+  const auto& at = on.workers[static_cast<std::size_t>(worker)];
+  if (at.network_namespace.empty())
+    return error{errc::bad_value,
+                 "cluster: worker " + std::to_string(worker)
+                   + ": wanted one in a network namespace of this machine, "
+                     "as tools/netlab makes them, got none"};
+  return worker_place{at.address, at.network_namespace};
+}
+
 result<worker_places>
 places_in(const cluster& on, const std::string& coordinator_host, int workers) {
   if (on.size() < workers)
@@ -11,13 +21,8 @@ places_in(const cluster& on, const std::string& coordinator_host, int workers) {
                                     + std::to_string(on.size())};
   worker_places made;
   for (int w = 0; w < workers; ++w) {
-    const auto& each = on.workers[static_cast<std::size_t>(w)];
-    if (each.network_namespace.empty())
-      return error{errc::bad_value,
-                   "cluster: worker " + std::to_string(w)
-                     + ": wanted one in a network namespace of this machine, "
-                       "as tools/netlab makes them, got none"};
-    made.workers.push_back({each.address, each.network_namespace});
+    PD_TRY(auto place, place_of(on, w));
+    made.workers.push_back(std::move(place));
   }
   if (!coordinator_host.empty())
     made.coordinator_host = coordinator_host;

@@ -20,6 +20,10 @@ struct worker_places {
   std::string coordinator_host = "127.0.0.1"; ///< that they all reach
 };
 
+/// Of one worker of a cluster whose machines are namespaces of this one.
+/// Errors: bad_value if it is not in one. @pre the cluster has it
+[[nodiscard]] result<worker_place> place_of(const cluster& on, int worker);
+
 /// The first `workers` of a cluster whose machines are namespaces of this one.
 /// Errors: bad_value if it has too few, or one is not in a namespace.
 [[nodiscard]] result<worker_places>

@@ -7,11 +7,8 @@ namespace pd {
 
 namespace {
 
-constexpr std::int64_t parts_of_sum = 64;
 constexpr std::int64_t least_of_chain = 64 << 10;
 constexpr std::int64_t least_of_exchange = 256 << 10;
-
-static_assert(chain_segment_share * parts_of_sum == 1);
 
 double largest(const std::map<int, double>& by_machine) {
   double load = 0;
@@ -32,7 +29,7 @@ double exchange_load(std::span<const int> machines) {
 
 std::int64_t segment_bytes(std::int64_t bytes, std::int64_t least,
                            std::int64_t most) {
-  const auto wanted = (bytes / parts_of_sum + 3) / 4 * 4;
+  const auto wanted = (bytes / segments_of_sum + 3) / 4 * 4;
   return std::min(most, std::max(least, wanted));
 }
 

@@ -34,8 +34,11 @@ struct sum_loads {
 [[nodiscard]] sum_route best_sum_route(const sum_loads& of, std::int64_t bytes,
                                        std::int64_t most);
 
-/// The part of a chain's sum that goes at once.
-inline constexpr double chain_segment_share = 1.0 / 64;
+/// Parts in which a large sum goes along a chain, one after the other.
+inline constexpr int segments_of_sum = 64;
+
+/// What goes at once at most, unless a group of ranks says otherwise.
+inline constexpr std::int64_t default_segment_bytes = 1 << 20;
 
 /// What goes at once of a sum of so many bytes along a chain, or of a rank's
 /// share in an exchange: a multiple of 4, so small that both ends soon have

@@ -39,10 +39,8 @@ public:
 
 private:
   void post(std::span<float> into) {
-    on_way_.push_back(
-      of_.group_.post_receive({peer_, of_.group_.rank(), kind_, of_.tag_},
-                              {into.size_bytes(), of_.data_.size_bytes()},
-                              std::as_writable_bytes(into).data()));
+    on_way_.push_back(of_.group_.receive_of_sum(peer_, kind_, of_.tag_, into,
+                                                of_.data_.size_bytes()));
   }
 
   chain_sum& of_;
@@ -61,9 +59,8 @@ public:
     : of_{of}, peer_{peer}, kind_{kind} {}
 
   result<void> send(std::span<const float> from) {
-    on_way_.push_back(of_.group_.post_send(
-      {of_.group_.rank(), peer_, kind_, of_.tag_},
-      {from.size_bytes(), of_.data_.size_bytes()}, std::as_bytes(from).data()));
+    on_way_.push_back(of_.group_.send_of_sum(peer_, kind_, of_.tag_, from,
+                                             of_.data_.size_bytes()));
     return finish(posted_ahead);
   }
 

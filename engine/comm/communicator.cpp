@@ -55,6 +55,21 @@ result<void> communicator::sum(std::span<float> data) {
                           : segmented_sum{*this, data, tag}.run());
 }
 
+transfer communicator::receive_of_sum(int from, traffic kind, std::uint64_t tag,
+                                      std::span<float> into,
+                                      std::size_t whole_bytes) {
+  return post_receive({from, rank_, kind, tag},
+                      {into.size_bytes(), whole_bytes},
+                      std::as_writable_bytes(into).data());
+}
+
+transfer communicator::send_of_sum(int to, traffic kind, std::uint64_t tag,
+                                   std::span<const float> from,
+                                   std::size_t whole_bytes) {
+  return post_send({rank_, to, kind, tag}, {from.size_bytes(), whole_bytes},
+                   std::as_bytes(from).data());
+}
+
 sum_route communicator::route_of(std::size_t bytes) const {
   return best_sum_route(loads_, static_cast<std::int64_t>(bytes),
                         segment_bytes_);

@@ -93,6 +93,11 @@ private:
   friend class chain_sum;
   friend class segmented_sum;
   void check_peer(int peer) const;
+  /// A segment of a sum whose whole has so many bytes.
+  transfer receive_of_sum(int from, traffic kind, std::uint64_t tag,
+                          std::span<float> into, std::size_t whole_bytes);
+  transfer send_of_sum(int to, traffic kind, std::uint64_t tag,
+                       std::span<const float> from, std::size_t whole_bytes);
   std::vector<transfer> post_barrier(std::uint64_t tag);
 
   int rank_;

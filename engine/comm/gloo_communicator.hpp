@@ -22,7 +22,8 @@ struct gloo_options {
   /// or the system's host name. Sums take their way by it.
   std::string machine{};
   std::chrono::milliseconds timeout{30'000}; ///< until all ranks are connected
-  std::int64_t segment_bytes = 1 << 20; ///< of a sum; the same at every rank
+  /// Of a sum, at most; the same at every rank.
+  std::int64_t segment_bytes = default_segment_bytes;
 };
 
 /// Joins the group and waits for all its ranks. The connections are neither

@@ -29,8 +29,10 @@ segmented_sum::segmented_sum(communicator& group, std::span<float> data,
     segments_{std::max<std::int64_t>(
       1, ceil_div(ceil_div(std::ssize(data), group.size()), segment_elems_))} {
   const auto bytes = 4 * segment_elems_;
-  reduce_lag_ = std::max<std::int64_t>(1, bytes_ahead / bytes);
-  finish_lag_ = std::max<std::int64_t>(3, bytes_on_way / bytes);
+  reduce_lag_ =
+    std::max<std::int64_t>(1, std::min(segments_, bytes_ahead / bytes));
+  finish_lag_ =
+    std::max<std::int64_t>(3, std::min(segments_, bytes_on_way / bytes));
   const auto wanted = static_cast<std::size_t>(
     std::min(scratch_slots(), segments_) * group.size() * segment_elems_);
   if (scratch_.size() < wanted)
@@ -75,16 +77,12 @@ std::vector<int> segmented_sum::peers() const {
 }
 
 transfer segmented_sum::receive(int peer, traffic kind, std::span<float> into) {
-  return group_.post_receive({peer, group_.rank(), kind, tag_},
-                             {into.size_bytes(), data_.size_bytes()},
-                             std::as_writable_bytes(into).data());
+  return group_.receive_of_sum(peer, kind, tag_, into, data_.size_bytes());
 }
 
 transfer segmented_sum::send(int peer, traffic kind,
                              std::span<const float> from) {
-  return group_.post_send({group_.rank(), peer, kind, tag_},
-                          {from.size_bytes(), data_.size_bytes()},
-                          std::as_bytes(from).data());
+  return group_.send_of_sum(peer, kind, tag_, from, data_.size_bytes());
 }
 
 void segmented_sum::post(std::int64_t segment) {

@@ -1,14 +1,10 @@
 #include "engine/planner/sum_plan.hpp"
 
-#include "engine/base/sum_route.hpp"
-
 #include <algorithm>
 
 namespace pd {
 
 namespace {
-
-constexpr std::int64_t most_at_once = 1 << 20; // a segment, as the engine has
 
 std::size_t at(int i) {
   return static_cast<std::size_t>(i);
@@ -42,8 +38,8 @@ int port_map::in(int level, int worker) const {
 // -- sums --------------------------------------------------------------------
 
 double sum_way::delay_s(double bytes) const {
-  const auto segment =
-    chain_segment_bytes(static_cast<std::int64_t>(bytes), most_at_once);
+  const auto segment = chain_segment_bytes(static_cast<std::int64_t>(bytes),
+                                           default_segment_bytes);
   return latency_s
          + std::min(static_cast<double>(segment), bytes) * fill_s_per_byte;
 }
@@ -65,8 +61,8 @@ sum_plan::sum_plan(const fabric& net, const port_map& ports, int first,
 }
 
 const sum_way& sum_plan::way_of(double bytes) const {
-  const auto route =
-    best_sum_route(loads_, static_cast<std::int64_t>(bytes), most_at_once);
+  const auto route = best_sum_route(loads_, static_cast<std::int64_t>(bytes),
+                                    default_segment_bytes);
   return route == sum_route::chain ? large_way_ : way_;
 }
 

@@ -7,7 +7,7 @@ namespace pd {
 
 namespace {
 
-/// Of which a segment is a 64th.
+/// Of which a segment is one of segments_of_sum.
 constexpr std::int64_t large_sum = 1 << 30;
 
 /// Workers next to each other.
@@ -84,7 +84,7 @@ double sync_seconds_per_byte(const cluster& on, int place, int replicas) {
       1 / on.levels[static_cast<std::size_t>(level)].bandwidth_bytes_per_s;
     slowest =
       std::max(slowest, (is_chain ? loads.chain : loads.exchange) * byte_s);
-    fill += 2 * loads.borders * chain_segment_share * byte_s;
+    fill += 2.0 * loads.borders / segments_of_sum * byte_s;
   }
   return is_chain ? slowest + fill : slowest;
 }

@@ -1,6 +1,7 @@
 #include "tools/pd_engine/commands.hpp"
 
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace pd {
@@ -36,6 +37,13 @@ void fail(command_context& context, const error& why, bool has_begun) {
   std::fprintf(stderr, "pd-engine: error: %s\n", why.message.c_str());
   context.status =
     !has_begun && is_invalid_input(why.code) ? invalid_input : job_failed;
+}
+
+result<void> write_file(const std::string& path, const std::string& text) {
+  std::ofstream to{path};
+  to << text;
+  to.close();
+  return to ? result<void>{} : error{errc::io, path + ": cannot be written"};
 }
 
 void print_json(const nlohmann::ordered_json& object) {

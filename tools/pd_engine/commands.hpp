@@ -52,6 +52,10 @@ void add_datasets(CLI::App& app, command_context& context);
 /// interrupted before it began is no error: "pd-engine: interrupted ...", 130.
 void fail(command_context& context, const error& why, bool has_begun = false);
 
+/// Errors: io with the path.
+[[nodiscard]] result<void> write_file(const std::string& path,
+                                      const std::string& text);
+
 /// One line of JSON on stdout. A path that is no UTF-8 gets U+FFFD for what is
 /// none: JSON has no other bytes.
 void print_json(const nlohmann::ordered_json& object);

@@ -1,5 +1,6 @@
 #include "tools/pd_engine/link_probe.hpp"
 
+#include "actors/worker_places.hpp"
 #include "engine/comm/gloo_communicator.hpp"
 #include "engine/comm/local_communicator.hpp"
 
@@ -178,13 +179,8 @@ result<std::vector<probed_link>> probe_links() {
 namespace {
 
 result<link_end> end_of(const cluster& on, int worker) {
-  const auto& at = on.workers[static_cast<std::size_t>(worker)];
-  if (at.network_namespace.empty())
-    return error{errc::bad_value,
-                 "cluster: worker " + std::to_string(worker)
-                   + ": wanted one in a network namespace of this machine, as "
-                     "tools/netlab makes them, got none"};
-  return link_end{at.address.substr(0, at.address.rfind(':')),
+  PD_TRY(const auto at, place_of(on, worker));
+  return link_end{at.listen.substr(0, at.listen.rfind(':')),
                   at.network_namespace};
 }
 

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace pd {
@@ -168,13 +167,8 @@ result<void> write_job(const plan_arguments& given, const partition& from,
   PD_TRY(
     const auto made,
     planned_job(of, from, {given.output + ".profile.json", given.job}, ops));
-  std::ofstream to{given.output};
-  to << "# Planned by pd-engine plan " << given.profile << "\n\n"
-     << print_job(made);
-  to.close();
-  if (!to)
-    return error{errc::io, given.output + ": cannot be written"};
-  return {};
+  return write_file(given.output, "# Planned by pd-engine plan " + given.profile
+                                    + "\n\n" + print_job(made));
 }
 
 result<void> run(const plan_arguments& given, const registry& ops) {

@@ -7,7 +7,6 @@
 #include "tools/pd_engine/link_probe.hpp"
 
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -135,23 +134,15 @@ void print_links(const std::vector<probed_level>& all) {
       each.figures.bandwidth_bytes_per_s * 1e-9);
 }
 
-result<void> write_text(const std::string& path, const std::string& text) {
-  if (path.empty())
-    return {};
-  std::ofstream to{path};
-  to << text << '\n';
-  to.close();
-  return to ? result<void>{} : error{errc::io, path + ": cannot be written"};
-}
-
 template <class Links>
 result<void> tell(const Links& found, const profile_arguments& given) {
-  const auto text = to_json(found).dump();
+  const auto json = to_json(found);
   if (given.is_json)
-    fmt::print("{}\n", text);
+    pd::print_json(json);
   else
     print_links(found);
-  return write_text(given.output, text);
+  return given.output.empty() ? result<void>{}
+                              : write_file(given.output, json.dump() + "\n");
 }
 
 result<void> profile_links(const profile_arguments& given) {

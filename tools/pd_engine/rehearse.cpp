@@ -163,10 +163,6 @@ result<void> run(const rehearse_arguments& given, const registry& ops) {
   return {};
 }
 
-} // namespace
-
-namespace {
-
 /// CLI::Range lets what is no number pass.
 CLI::Validator between(double least, double most) {
   return {[=](const std::string& given) {

@@ -7,7 +7,6 @@
 #include "tools/pd_engine/commands.hpp"
 
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace pd {
@@ -47,16 +46,6 @@ result<deployment> plan(const schedule_arguments& given, const registry& ops) {
   return deploy(what, data.sizes(), ops);
 }
 
-result<void> write_svg(const std::string& path, const timetable& all,
-                       const simulation& run) {
-  std::ofstream to{path};
-  to << draw_svg(all, run);
-  to.close();
-  if (!to)
-    return error{errc::io, path + ": cannot be written"};
-  return {};
-}
-
 nlohmann::ordered_json to_json(const deployment& of, const simulation& run) {
   return {{"schedule", of.training->schedule},
           {"replicas", of.how.shape.replicas},
@@ -74,7 +63,7 @@ result<void> show(const schedule_arguments& given, const registry& ops) {
   const auto run =
     simulate(*all.training, balanced_costs(all.how.shape), all.links);
   if (!given.svg.empty())
-    PD_CHECK(write_svg(given.svg, *all.training, run));
+    PD_CHECK(write_file(given.svg, draw_svg(*all.training, run)));
   if (given.is_json)
     print_json(to_json(all, run));
   else if (given.is_text)

@@ -8,7 +8,6 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -144,13 +143,6 @@ std::vector<worker_trace> trace_of(const timetable& all,
                          std::llround(run.times[w][i].end * us)});
     }
   return made;
-}
-
-result<void> write_file(const std::string& path, const std::string& text) {
-  std::ofstream to{path};
-  to << text;
-  to.close();
-  return to ? result<void>{} : error{errc::io, path + ": cannot be written"};
 }
 
 result<void> run_simulate(const simulate_arguments& given,
